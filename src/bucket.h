@@ -1,0 +1,100 @@
+/*
+ * bucket.h
+ *		Partial states of a series over windows, and how many of them are
+ *		packed into one row.
+ *
+ * Windows are numbered from 2000-01-01 00:00 UTC, downwards before it: minutes
+ * by AEVON_MINUTE, days by AEVON_DAY.  Layer 0: no database access.
+ */
+#ifndef AEVON_BUCKET_H
+#define AEVON_BUCKET_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+
+#include "decimal.h"
+
+#define AEVON_MINUTE INT64CONST(60000000)	/* microseconds */
+#define AEVON_DAY (1440 * AEVON_MINUTE)
+
+/* Statistics kept beyond count, sum, min and max; bits of a measure. */
+#define AEVON_KEEP_LAST 0x01
+
+/* The greatest (occurred_at, principal, event_id) with a value. */
+typedef struct AevonLast
+{
+	TimestampTz occurred_at;
+	char	   *principal;		/* palloc'd, zero-terminated */
+	char	   *event_id;		/* palloc'd, zero-terminated */
+	AevonDecimal value;
+} AevonLast;
+
+/*
+ * What is known of a set of events.  All-zero is the state of no events.
+ * sum, min, max and last cover event_count - skipped events and mean nothing
+ * when there are none.  The provenance fields mean nothing when event_count
+ * is 0.
+ */
+typedef struct AevonPartial
+{
+	int64		event_count;	/* events that matched */
+	int64		skipped;		/* of these, without a usable value */
+	AevonDecimal sum;
+	AevonDecimal min;
+	AevonDecimal max;
+	AevonLast  *last;			/* NULL: not kept, or no value */
+	int64		min_stamp;		/* provenance: ends inclusive */
+	int64		max_stamp;
+	TimestampTz min_ingested;
+	TimestampTz max_ingested;
+} AevonPartial;
+
+/* Merge `from` into `into`, in any order with the same result. */
+extern void aevon_partial_merge(AevonPartial *into, const AevonPartial *from);
+
+/* Replace into->last by `last` if that is greater. */
+extern void aevon_partial_offer_last(AevonPartial *into, const AevonLast *last);
+
+/* Number of the window of `unit` microseconds that holds a time. */
+static inline int64
+aevon_window_of(TimestampTz at, int64 unit)
+{
+	int64		quotient = at / unit;
+
+	return quotient - (at % unit < 0 ? 1 : 0);
+}
+
+/* One packed row, decoded. */
+typedef struct AevonPackedEntry
+{
+	int64		window;
+	AevonPartial partial;
+} AevonPackedEntry;
+
+typedef struct AevonPacked
+{
+	AevonPartial merged;		/* of all entries */
+	int			count;
+	int			capacity;
+	AevonPackedEntry *entries;	/* by window, ascending */
+} AevonPacked;
+
+/* A row holds at most this many windows, and about this many bytes. */
+#define AEVON_PACKED_WINDOWS 64
+#define AEVON_PACKED_BYTES 6000
+
+/*
+ * Decode a row.  With merged_only the entries are left out (count is set, the
+ * array is NULL): this does not depend on the number of entries.
+ * Damaged bytes raise data_corrupted.
+ */
+extern void aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out);
+extern bytea *aevon_packed_encode(AevonPacked *packed);
+
+/* Merge a partial state into the entry of `window`, made if missing. */
+extern void aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial);
+
+/* Take the entries from index `at` on out of `packed` into `right`. */
+extern void aevon_packed_split(AevonPacked *packed, int at, AevonPacked *right);
+
+#endif							/* AEVON_BUCKET_H */

@@ -1,0 +1,146 @@
+/*
+ * catalog.h
+ *		Aevon's relations by number, their columns, and every SQL text with its
+ *		saved plan.
+ *
+ * Layer 1.  OIDs are looked up once per backend and forgotten when the
+ * extension is dropped or created again (relcache invalidation).
+ */
+#ifndef AEVON_CATALOG_H
+#define AEVON_CATALOG_H
+
+#include "postgres.h"
+#include "executor/spi.h"
+#include "utils/relcache.h"
+
+typedef enum AevonRelation
+{
+	AEVON_INSTALLATION,
+	AEVON_GENERATION,
+	AEVON_TENANTS,
+	AEVON_TENANTS_NAME,
+	AEVON_TENANTS_KEY,
+	AEVON_PRINCIPALS,
+	AEVON_PRINCIPALS_NAME,
+	AEVON_PRINCIPALS_KEY,
+	AEVON_EVENT_TYPES,
+	AEVON_EVENT_TYPES_NAME,
+	AEVON_EVENT_TYPES_KEY,
+	AEVON_EVENT_LOG,
+	AEVON_LOG_PARTS,
+	AEVON_EVENT_KEYS,
+	AEVON_EVENT_KEYS_KEY,
+	AEVON_VOIDS,
+	AEVON_MEASURES,
+	AEVON_RULES,
+	AEVON_SWEEP_CHECKPOINTS,
+	AEVON_SERIES,
+	AEVON_SERIES_SUBJECT,
+	AEVON_BUCKETS_1M,
+	AEVON_BUCKETS_1M_KEY,
+	AEVON_BUCKETS_1D,
+	AEVON_BUCKETS_1D_KEY,
+	AEVON_GRANTS,
+	AEVON_TENANT_KEY_SEQ,
+	AEVON_PRINCIPAL_KEY_SEQ,
+	AEVON_TYPE_KEY_SEQ,
+	AEVON_SERIES_KEY_SEQ,
+	AEVON_RELATION_COUNT
+} AevonRelation;
+
+/* OID of a relation; 55000 if the extension is not installed here. */
+extern Oid	aevon_catalog_oid(AevonRelation which);
+
+/* OID of the owner role, and whether the extension is installed. */
+extern Oid	aevon_catalog_owner(void);
+extern bool aevon_catalog_installed(void);
+
+/* Column numbers. */
+#define Anum_installation_system_identifier 1
+#define Anum_installation_base 2
+#define Anum_installation_log_oid 3
+#define Anum_installation_written_at 4
+#define Anum_installation_only_row 5
+#define Natts_installation 5
+
+#define Anum_generation_generation 1
+
+/* tenants, principals, event_types alike */
+#define Anum_dictionary_key 1
+#define Anum_dictionary_scope 2
+#define Anum_dictionary_name 3
+#define Natts_dictionary 3
+
+#define Anum_event_log_stamp 1
+#define Anum_event_log_occurred_at 2
+#define Anum_event_log_ingested_at 3
+#define Anum_event_log_part 4
+#define Anum_event_log_tenant_key 5
+#define Anum_event_log_principal_key 6
+#define Anum_event_log_type_key 7
+#define Anum_event_log_event_id 8
+#define Anum_event_log_content_hash 9
+#define Anum_event_log_data 10
+#define Anum_event_log_metadata 11
+#define Natts_event_log 11
+
+#define Anum_event_keys_stamp 1
+#define Anum_event_keys_occurred_at 2
+#define Anum_event_keys_part 3
+#define Anum_event_keys_principal_key 4
+#define Anum_event_keys_event_id 5
+#define Anum_event_keys_content_digest 6
+#define Natts_event_keys 6
+
+#define Anum_sweep_checkpoints_xmax 1
+#define Anum_sweep_checkpoints_swept_at 2
+#define Anum_sweep_checkpoints_event_count 3
+#define Anum_sweep_checkpoints_measure_key 4
+#define Anum_sweep_checkpoints_caught_up 5
+#define Anum_sweep_checkpoints_xip 6
+#define Natts_sweep_checkpoints 6
+
+#define Anum_series_series_key 1
+#define Anum_series_measure_key 2
+#define Anum_series_tenant_key 3
+#define Anum_series_subject_key 4
+#define Anum_series_dims_digest 5
+#define Anum_series_dims 6
+#define Natts_series 6
+
+/* buckets_1m and buckets_1d alike */
+#define Anum_buckets_series_key 1
+#define Anum_buckets_first_window 2
+#define Anum_buckets_state 3
+#define Natts_buckets 3
+
+#define Anum_log_parts_part 7
+#define Anum_log_parts_part_name 8
+
+#define Anum_grants_tenant 1
+#define Anum_grants_role 2
+#define Anum_grants_privilege 3
+
+/*
+ * SQL texts.  Each has bound parameters and schema-qualified names and
+ * operators; its plan is saved at first use.  To add one: a member here, the
+ * text and parameter types in catalog.c.
+ */
+typedef enum AevonQuery
+{
+	AEVON_QUERY_NONE,			/* see catalog.c for the texts */
+#define AEVON_QUERY(name, text, ...) AEVON_QUERY_##name,
+#include "queries.h"
+#undef AEVON_QUERY
+	AEVON_QUERY_COUNT
+} AevonQuery;
+
+/*
+ * Run a query through SPI (the caller has connected) and check its result
+ * code: anything but success raises an internal error.  `nulls` as for
+ * SPI_execute_plan, or NULL.  Results are in SPI_tuptable and SPI_processed.
+ */
+extern void aevon_catalog_run(AevonQuery query, Datum *values, const char *nulls,
+							  bool read_only);
+
+#endif							/* AEVON_CATALOG_H */

@@ -1,0 +1,46 @@
+/*
+ * digest.h
+ *		Content hashes of events (SHA-256, FIPS 180-4).
+ *
+ * The digest of a JSON document does not depend on key order, white space or
+ * trailing zeros of numbers, as jsonb's equality does not.  Layer 0.
+ */
+#ifndef AEVON_DIGEST_H
+#define AEVON_DIGEST_H
+
+#include "postgres.h"
+#include "common/sha2.h"
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+
+#define AEVON_DIGEST_LENGTH 32	/* of a whole digest */
+#define AEVON_KEY_DIGEST_LENGTH 16	/* kept in event_keys */
+
+/* Deepest nesting of objects and arrays that an event's JSON may have. */
+#define AEVON_MAX_NESTING 100
+
+typedef struct AevonEventIdentity
+{
+	const char *tenant;
+	const char *principal;
+	const char *event_id;
+	const char *event_type;
+	TimestampTz occurred_at;
+	TimestampTz ingested_at;
+	Jsonb	   *data;
+	Jsonb	   *metadata;		/* may be NULL */
+} AevonEventIdentity;
+
+/* SHA-256 over event type and data: what a retry must repeat. */
+extern void aevon_digest_content(const char *event_type, Jsonb *data,
+								 uint8 out[AEVON_DIGEST_LENGTH]);
+
+/* SHA-256 over the content digest and everything else that is stored. */
+extern void aevon_digest_event(const AevonEventIdentity *event,
+							   const uint8 content[AEVON_DIGEST_LENGTH],
+							   uint8 out[AEVON_DIGEST_LENGTH]);
+
+/* Depth of nesting; a scalar or flat object is 1. */
+extern int	aevon_digest_nesting(Jsonb *document);
+
+#endif							/* AEVON_DIGEST_H */

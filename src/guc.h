@@ -1,0 +1,30 @@
+/*
+ * guc.h
+ *		The settings aevon.*, and the clock.
+ *
+ * Layer 0: no database access.
+ */
+#ifndef AEVON_GUC_H
+#define AEVON_GUC_H
+
+#include "postgres.h"
+#include "utils/timestamp.h"
+
+extern int	aevon_sweep_interval_ms;	/* between two sweeps of the worker */
+extern int	aevon_sweep_batch_events;	/* most events a worker's sweep folds */
+extern int	aevon_tail_target_events;	/* ingest wakes the worker past it */
+extern int	aevon_max_event_size_kb;	/* data plus metadata, in kilobytes */
+extern int	aevon_max_future_s; /* how far ahead occurred_at may lie; -1 off */
+extern int	aevon_max_windows;	/* most windows one read returns */
+extern char *aevon_config_dir;	/* rules loaded at worker start; may be "" */
+
+/* Defines every setting; called once, from _PG_init. */
+extern void aevon_guc_define(void);
+
+/*
+ * The time, in microseconds since 2000-01-01 UTC: that of the machine, or the
+ * setting aevon.clock (superuser only, for tests) where it is set.
+ */
+extern TimestampTz aevon_clock_now(void);
+
+#endif							/* AEVON_GUC_H */

@@ -1,0 +1,61 @@
+/*
+ * log.h
+ *		Reading the event log, without the planner: straight through its indexes,
+ *		part by part.
+ *
+ * Layer 2.
+ */
+#ifndef AEVON_LOG_H
+#define AEVON_LOG_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "executor/tuptable.h"
+#include "utils/jsonb.h"
+#include "utils/snapshot.h"
+
+#include "cut.h"
+
+/* An event as stored.  Pointers are good until the next row is fetched. */
+typedef struct AevonLogRow
+{
+	int64		stamp;
+	TimestampTz occurred_at;
+	TimestampTz ingested_at;
+	int32		part;
+	int32		tenant_key;
+	int32		principal_key;
+	int32		type_key;
+	TupleTableSlot *slot;		/* the rest: aevon_log_row_... */
+} AevonLogRow;
+
+/* The row's data, detoasted if needed, in the current memory context. */
+extern Jsonb *aevon_log_row_data(const AevonLogRow *row);
+
+/* The row's event id; palloc'd, zero-terminated. */
+extern char *aevon_log_row_event_id(const AevonLogRow *row);
+
+typedef struct AevonLogScan AevonLogScan;
+
+/* Events of stamps in [from, until), in ascending order of stamp within a part. */
+extern AevonLogScan *aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until);
+
+/* Events of a principal that occurred in [since, until), in order of that time. */
+extern AevonLogScan *aevon_log_scan_principal(Snapshot snapshot, int32 principal_key,
+											  TimestampTz since, TimestampTz until);
+
+/* Events of a tenant that occurred in [since, until), in order of that time. */
+extern AevonLogScan *aevon_log_scan_tenant(Snapshot snapshot, int32 tenant_key,
+										   TimestampTz since, TimestampTz until);
+
+/* The next row, or false.  Interruptible. */
+extern bool aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row);
+extern void aevon_log_scan_end(AevonLogScan *scan);
+
+/* The greatest stamp in the log by any row, dead or alive to the snapshot; 0: none. */
+extern int64 aevon_log_max_stamp(void);
+
+/* Number and OID of the part that takes new events. */
+extern Oid	aevon_log_current_part(int32 *part);
+
+#endif							/* AEVON_LOG_H */

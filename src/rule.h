@@ -1,0 +1,129 @@
+/*
+ * rule.h
+ *		Rules and what they measure: load, validate, cache.
+ *
+ * Rules that ask for the same thing (tenant, event type, value, filter,
+ * dimensions, kept statistics) share a measure, and so series, buckets, cut
+ * and pass.  Layer 2.
+ */
+#ifndef AEVON_RULE_H
+#define AEVON_RULE_H
+
+#include "postgres.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+#include "utils/snapshot.h"
+
+#include "path.h"
+
+#define AEVON_MAX_NAME 255		/* characters in a key, id, type or rule name */
+
+typedef enum AevonOperator
+{
+	AEVON_COUNT,
+	AEVON_SUM,
+	AEVON_MIN,
+	AEVON_MAX,
+	AEVON_AVG,
+	AEVON_LAST
+} AevonOperator;
+
+/* "count", "sum", ... */
+extern const char *aevon_operator_name(AevonOperator op);
+
+typedef enum AevonRuleState
+{
+	AEVON_RULE_BUILDING,		/* an older version still answers */
+	AEVON_RULE_ACTIVE,
+	AEVON_RULE_RETIRED
+} AevonRuleState;
+
+typedef struct AevonMeasure
+{
+	int32		measure_key;
+	int32		tenant_key;		/* 0: every tenant */
+	int32		type_key;		/* 0: every event type */
+	int			features;		/* AEVON_KEEP_... */
+	AevonPath  *value;			/* NULL: no value, only counts */
+	AevonPath  *filter;			/* NULL: every event of the type */
+} AevonMeasure;
+
+typedef struct AevonRule
+{
+	int32		rule_key;
+	int32		tenant_key;		/* 0: every tenant */
+	int			version;
+	AevonRuleState state;
+	char	   *name;
+	int			operator_count;
+	AevonOperator *operators;
+	const AevonMeasure *measure;
+} AevonRule;
+
+/* All rules and measures as one snapshot sees them. */
+typedef struct AevonRuleSet
+{
+	int64		generation;
+	int			rule_count;
+	AevonRule  *rules;			/* by name, tenant_key, version */
+	int			measure_count;
+	AevonMeasure *measures;		/* by measure_key */
+} AevonRuleSet;
+
+/*
+ * The rules visible in the snapshot.  Kept per backend as long as the
+ * generation that the snapshot sees is the same; valid until the next call.
+ */
+extern const AevonRuleSet *aevon_rule_load(Snapshot snapshot);
+
+/*
+ * The rules that answer for a tenant: list of const AevonRule *, by name.
+ * `name` NULL: each that is active for the tenant (a tenant's own hides a
+ * global one of the same name).  "name": that one.  "name@2": that version.
+ * Unknown names raise 42704.
+ */
+extern List *aevon_rule_select(const AevonRuleSet *set, int32 tenant_key, const char *name);
+
+extern const AevonMeasure *aevon_rule_measure(const AevonRuleSet *set, int32 measure_key);
+
+/* The generation of rules and grants that the snapshot sees; -1: none yet. */
+extern int64 aevon_rule_generation(Snapshot snapshot);
+
+/* Give rules and grants a new generation, in this transaction. */
+extern void aevon_rule_bump_generation(void);
+
+/*
+ * Switch on every building version whose measure has caught up, and retire
+ * the versions they replace; drop checkpoints, buckets and series of measures
+ * that no live version needs.  Called by the sweep, after it moved the cuts,
+ * in the same transaction.  True if anything changed.
+ */
+extern bool aevon_rule_switch_versions(void);
+
+/* A rule as its author gives it; strings may be NULL where SQL allows. */
+typedef struct AevonRuleDefinition
+{
+	const char *name;
+	const char *event_type;
+	int			operator_count;
+	const char **operators;
+	const char *value;
+	const char *filter;
+	Jsonb	   *dimensions;		/* NULL: none */
+	const char *tenant;			/* NULL: every tenant */
+} AevonRuleDefinition;
+
+/*
+ * Raises the definition's first error (22023, 22004, 22001, 0A000), or
+ * returns.
+ */
+extern void aevon_rule_validate(const AevonRuleDefinition *definition);
+
+/*
+ * Define a rule or its next version; the version number.  The same definition
+ * as the newest version's changes nothing (*changed false).  The caller has
+ * checked privileges and entered the owner's context.
+ */
+extern int	aevon_rule_define(const AevonRuleDefinition *definition, bool *changed);
+
+#endif							/* AEVON_RULE_H */
