@@ -12,6 +12,7 @@
 #include "postgres.h"
 #include "executor/spi.h"
 #include "utils/relcache.h"
+#include "utils/snapshot.h"
 
 typedef enum AevonRelation
 {
@@ -142,5 +143,18 @@ typedef enum AevonQuery
  */
 extern void aevon_catalog_run(AevonQuery query, Datum *values, const char *nulls,
 							  bool read_only);
+
+/*
+ * The generation of rules and grants that a snapshot sees; -1: none yet.  The
+ * same generation means the same rules and grants.
+ */
+extern int64 aevon_catalog_generation(Snapshot snapshot);
+
+/*
+ * Give rules and grants a new generation, in this transaction; in the owner's
+ * context, after the change.  A generation is never used twice, whatever is
+ * rolled back.  Connects to SPI itself.
+ */
+extern void aevon_catalog_bump_generation(void);
 
 #endif							/* AEVON_CATALOG_H */

@@ -21,4 +21,8 @@ AEVON_QUERY(LOG_SWEEP,
 	" VALUES (pg_catalog.nextval('aevon.sweep_id_seq'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 	TIMESTAMPTZOID, FLOAT8OID, INT8OID, INT8OID, INT4OID, INT8OID, INT8ARRAYOID,
 	BOOLOID, TEXTOID, TEXTOID)
+AEVON_QUERY(BUMP_GENERATION,
+	"INSERT INTO aevon.generation (generation)"
+	" VALUES (pg_catalog.nextval('aevon.generation_seq'))"
+	" ON CONFLICT (only_row) DO UPDATE SET generation = EXCLUDED.generation")
 /* *INDENT-ON* */

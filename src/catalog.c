@@ -1,0 +1,220 @@
+/*
+ * catalog.c
+ *		Aevon's relations by number, and every SQL text with its saved plan.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "catalog.h"
+#include "compat.h"
+
+#define MAX_PARAMETERS 16
+
+typedef struct QueryText
+{
+	const char *text;
+	Oid			types[MAX_PARAMETERS];	/* ended by InvalidOid */
+} QueryText;
+
+static const QueryText queries[AEVON_QUERY_COUNT] = {
+	[AEVON_QUERY_NONE] = {"SELECT 1", {InvalidOid}},
+#define AEVON_QUERY(name, sql, ...) \
+	[AEVON_QUERY_##name] = {.text = sql, .types = {__VA_ARGS__}},
+#include "queries.h"
+#undef AEVON_QUERY
+};
+
+static const char *const relation_names[AEVON_RELATION_COUNT] = {
+	[AEVON_INSTALLATION] = "installation",
+	[AEVON_GENERATION] = "generation",
+	[AEVON_TENANTS] = "tenants",
+	[AEVON_TENANTS_NAME] = "tenants_name",
+	[AEVON_TENANTS_KEY] = "tenants_pkey",
+	[AEVON_PRINCIPALS] = "principals",
+	[AEVON_PRINCIPALS_NAME] = "principals_name",
+	[AEVON_PRINCIPALS_KEY] = "principals_pkey",
+	[AEVON_EVENT_TYPES] = "event_types",
+	[AEVON_EVENT_TYPES_NAME] = "event_types_name",
+	[AEVON_EVENT_TYPES_KEY] = "event_types_pkey",
+	[AEVON_EVENT_LOG] = "event_log",
+	[AEVON_LOG_PARTS] = "log_parts",
+	[AEVON_EVENT_KEYS] = "event_keys",
+	[AEVON_EVENT_KEYS_KEY] = "event_keys_pkey",
+	[AEVON_VOIDS] = "voids",
+	[AEVON_MEASURES] = "measures",
+	[AEVON_RULES] = "rules",
+	[AEVON_SWEEP_CHECKPOINTS] = "sweep_checkpoints",
+	[AEVON_SERIES] = "series",
+	[AEVON_SERIES_SUBJECT] = "series_subject",
+	[AEVON_BUCKETS_1M] = "buckets_1m",
+	[AEVON_BUCKETS_1M_KEY] = "buckets_1m_pkey",
+	[AEVON_BUCKETS_1D] = "buckets_1d",
+	[AEVON_BUCKETS_1D_KEY] = "buckets_1d_pkey",
+	[AEVON_GRANTS] = "grants",
+	[AEVON_TENANT_KEY_SEQ] = "tenant_key_seq",
+	[AEVON_PRINCIPAL_KEY_SEQ] = "principal_key_seq",
+	[AEVON_TYPE_KEY_SEQ] = "type_key_seq",
+	[AEVON_SERIES_KEY_SEQ] = "series_key_seq",
+};
+
+static Oid	relation_oids[AEVON_RELATION_COUNT];
+static Oid	owner_oid = InvalidOid;
+static SPIPlanPtr plans[AEVON_QUERY_COUNT];
+
+static Oid	find_relation(AevonRelation which);
+static void watch_relations(void);
+static void forget_relations(Datum argument, Oid relid);
+static SPIPlanPtr prepare_query(AevonQuery query);
+
+Oid
+aevon_catalog_oid(AevonRelation which)
+{
+	Oid			relid = find_relation(which);
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("Aevon is not installed in this database"),
+				 errhint("Run CREATE EXTENSION aevon.")));
+	return relid;
+}
+
+Oid
+aevon_catalog_owner(void)
+{
+	if (!OidIsValid(owner_oid))
+	{
+		Oid			relid = aevon_catalog_oid(AEVON_EVENT_LOG);
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for relation %u", relid);
+		owner_oid = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner_oid;
+}
+
+bool
+aevon_catalog_installed(void)
+{
+	return OidIsValid(find_relation(AEVON_EVENT_LOG));
+}
+
+int64
+aevon_catalog_generation(Snapshot snapshot)
+{
+	Relation	relation = table_open(aevon_catalog_oid(AEVON_GENERATION), AccessShareLock);
+	TableScanDesc scan = table_beginscan(relation, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	int64		generation = -1;
+
+	if (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+
+		generation = DatumGetInt64(slot_getattr(slot, Anum_generation_generation, &isnull));
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(relation, AccessShareLock);
+	return generation;
+}
+
+void
+aevon_catalog_bump_generation(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	aevon_catalog_run(AEVON_QUERY_BUMP_GENERATION, NULL, NULL, false);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+void
+aevon_catalog_run(AevonQuery query, Datum *values, const char *nulls, bool read_only)
+{
+	int			result;
+
+	if (plans[query] == NULL)
+		plans[query] = prepare_query(query);
+	result = SPI_execute_plan(plans[query], values, nulls, read_only, 0);
+	if (result < 0)
+		elog(ERROR, "query %d failed: %s", (int) query, SPI_result_code_string(result));
+}
+
+/* OID of a relation from the cache or the catalogue; InvalidOid if missing. */
+static Oid
+find_relation(AevonRelation which)
+{
+	if (!OidIsValid(relation_oids[which]))
+	{
+		Oid			schema = get_namespace_oid("aevon", true);
+
+		watch_relations();
+		if (OidIsValid(schema))
+			relation_oids[which] = get_relname_relid(relation_names[which], schema);
+	}
+	return relation_oids[which];
+}
+
+static void
+watch_relations(void)
+{
+	static bool watching = false;
+
+	if (watching)
+		return;
+	CacheRegisterRelcacheCallback(forget_relations, (Datum) 0);
+	watching = true;
+}
+
+/* Relcache invalidation: one of ours may be gone, or made again. */
+static void
+forget_relations(Datum argument, Oid relid)
+{
+	if (OidIsValid(relid))
+	{
+		int			i;
+
+		for (i = 0; i < AEVON_RELATION_COUNT; i++)
+			if (relation_oids[i] == relid)
+				break;
+		if (i == AEVON_RELATION_COUNT)
+			return;
+	}
+	memset(relation_oids, 0, sizeof(relation_oids));
+	owner_oid = InvalidOid;
+}
+
+static SPIPlanPtr
+prepare_query(AevonQuery query)
+{
+	const QueryText *source = &queries[query];
+	int			count = 0;
+	Oid			types[MAX_PARAMETERS];
+	SPIPlanPtr	plan;
+
+	while (count < MAX_PARAMETERS && OidIsValid(source->types[count]))
+	{
+		types[count] = source->types[count];
+		count++;
+	}
+	plan = SPI_prepare(source->text, count, types);
+	if (plan == NULL)
+		elog(ERROR, "query %d cannot be prepared: %s", (int) query,
+			 SPI_result_code_string(SPI_result));
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "plan of query %d cannot be saved", (int) query);
+	return plan;
+}
