@@ -74,6 +74,8 @@ typedef struct AevonPackedEntry
 typedef struct AevonPacked
 {
 	AevonPartial merged;		/* of all entries */
+	int64		first;			/* windows of the first and last entry */
+	int64		last;
 	int			count;
 	int			capacity;
 	AevonPackedEntry *entries;	/* by window, ascending */

@@ -8,8 +8,8 @@
  * memory; aevon_decimal_normalize and everything encoded give one form per
  * value, so that what is stored does not depend on the order of additions.
  *
- * Memory: `big` is allocated in the current context and is never freed or
- * shared behind the caller's back.  Layer 0.
+ * Memory: a decimal owns its `big`, allocated in the context that was current;
+ * the functions that change a decimal free the one they replace.  Layer 0.
  */
 #ifndef AEVON_DECIMAL_H
 #define AEVON_DECIMAL_H
@@ -30,7 +30,8 @@ typedef struct AevonDecimal
 
 /*
  * The value of a numeric.  False, and nothing set, for NaN, infinities and
- * numbers of more than AEVON_DECIMAL_MAX_DIGITS digits on a side.
+ * numbers of more than AEVON_DECIMAL_MAX_DIGITS digits on a side, trailing
+ * zeros behind the point not counted.  `value` must not be toasted.
  */
 extern bool aevon_decimal_from_numeric(Numeric value, AevonDecimal *out);
 
@@ -38,6 +39,10 @@ extern bool aevon_decimal_from_numeric(Numeric value, AevonDecimal *out);
 extern Numeric aevon_decimal_to_numeric(const AevonDecimal *value);
 
 extern void aevon_decimal_add(AevonDecimal *into, const AevonDecimal *value);
+
+/* Replace `into` (all-zero: nothing yet) by a copy of `value`. */
+extern void aevon_decimal_copy(AevonDecimal *into, const AevonDecimal *value);
+
 extern int	aevon_decimal_compare(const AevonDecimal *a, const AevonDecimal *b);
 extern void aevon_decimal_normalize(AevonDecimal *value);
 

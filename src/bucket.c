@@ -1,0 +1,360 @@
+/*
+ * bucket.c
+ *		Partial states, their merge, and packed rows of them.
+ *
+ * A packed row: version byte, number of entries, then (if there are any) first
+ * and last window, the merged state of all entries, and the entries in
+ * ascending order of window.  Stamps and times of an entry are written as
+ * distances from the merged state's, windows from the entry before.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "bucket.h"
+#include "varint.h"
+
+#define FORMAT_VERSION 1
+
+/* Flags of an encoded state. */
+#define HAS_VALUE 0x01
+#define HAS_LAST 0x02
+#define HAS_SKIPPED 0x04
+#define ONE_VALUE 0x08			/* sum, min and max are the same number */
+
+static void merge_values(AevonPartial *into, const AevonPartial *from);
+static void encode_partial(StringInfo buf, const AevonPartial *partial,
+						   const AevonPartial *base);
+static void decode_partial(const char **at, const char *end, AevonPartial *out,
+						   const AevonPartial *base);
+static void encode_last(StringInfo buf, const AevonLast *last);
+static AevonLast *decode_last(const char **at, const char *end);
+static void encode_text(StringInfo buf, const char *text);
+static char *decode_text(const char **at, const char *end);
+static int	position_of(const AevonPacked *packed, int64 window);
+static void insert_entry(AevonPacked *packed, int at, int64 window);
+static void remerge(AevonPacked *packed);
+
+void
+aevon_varint_corrupted(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("a packed bucket row is damaged"),
+			 errhint("Rebuild the rule's buckets from the event log.")));
+}
+
+void
+aevon_partial_merge(AevonPartial *into, const AevonPartial *from)
+{
+	if (from->event_count == 0)
+		return;
+	if (into->event_count == 0)
+	{
+		into->min_stamp = from->min_stamp;
+		into->max_stamp = from->max_stamp;
+		into->min_ingested = from->min_ingested;
+		into->max_ingested = from->max_ingested;
+	}
+	else
+	{
+		into->min_stamp = Min(into->min_stamp, from->min_stamp);
+		into->max_stamp = Max(into->max_stamp, from->max_stamp);
+		into->min_ingested = Min(into->min_ingested, from->min_ingested);
+		into->max_ingested = Max(into->max_ingested, from->max_ingested);
+	}
+	if (from->event_count > from->skipped)
+		merge_values(into, from);
+	into->event_count += from->event_count;
+	into->skipped += from->skipped;
+}
+
+void
+aevon_partial_offer_last(AevonPartial *into, const AevonLast *last)
+{
+	AevonLast  *own = into->last;
+	int			order;
+
+	if (own == NULL)
+		own = into->last = palloc0(sizeof(AevonLast));
+	else
+	{
+		order = own->occurred_at < last->occurred_at ? -1 :
+			own->occurred_at > last->occurred_at ? 1 : strcmp(own->principal, last->principal);
+		if (order == 0)
+			order = strcmp(own->event_id, last->event_id);
+		if (order >= 0)
+			return;
+		pfree(own->principal);
+		pfree(own->event_id);
+	}
+	own->occurred_at = last->occurred_at;
+	own->principal = pstrdup(last->principal);
+	own->event_id = pstrdup(last->event_id);
+	aevon_decimal_copy(&own->value, &last->value);
+}
+
+void
+aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out)
+{
+	const char *at = VARDATA_ANY(state);
+	const char *end = at + VARSIZE_ANY_EXHDR(state);
+	int64		window;
+
+	memset(out, 0, sizeof(*out));
+	if (at >= end || *at++ != FORMAT_VERSION)
+		aevon_varint_corrupted();
+	out->count = (int) aevon_varint_get(&at, end);
+	if (out->count == 0)
+		return;
+	if (out->count < 0 || out->count > end - at)
+		aevon_varint_corrupted();
+	out->first = window = aevon_varint_get_signed(&at, end);
+	out->last = out->first + (int64) aevon_varint_get(&at, end);
+	decode_partial(&at, end, &out->merged, NULL);
+	if (merged_only)
+		return;
+
+	out->capacity = out->count + 4;
+	out->entries = palloc(out->capacity * sizeof(AevonPackedEntry));
+	for (int i = 0; i < out->count; i++)
+	{
+		window += (int64) aevon_varint_get(&at, end);
+		out->entries[i].window = window;
+		decode_partial(&at, end, &out->entries[i].partial, &out->merged);
+	}
+}
+
+bytea *
+aevon_packed_encode(AevonPacked *packed)
+{
+	StringInfoData buf;
+	int64		window;
+
+	initStringInfo(&buf);
+	appendStringInfoSpaces(&buf, VARHDRSZ);
+	appendStringInfoChar(&buf, FORMAT_VERSION);
+	aevon_varint_put(&buf, packed->count);
+	if (packed->count > 0)
+	{
+		window = packed->entries[0].window;
+		aevon_varint_put_signed(&buf, window);
+		aevon_varint_put(&buf, packed->entries[packed->count - 1].window - window);
+		encode_partial(&buf, &packed->merged, NULL);
+		for (int i = 0; i < packed->count; i++)
+		{
+			aevon_varint_put(&buf, packed->entries[i].window - window);
+			window = packed->entries[i].window;
+			encode_partial(&buf, &packed->entries[i].partial, &packed->merged);
+		}
+	}
+	SET_VARSIZE(buf.data, buf.len);
+	return (bytea *) buf.data;
+}
+
+void
+aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial)
+{
+	int			at = position_of(packed, window);
+
+	if (at == packed->count || packed->entries[at].window != window)
+		insert_entry(packed, at, window);
+	aevon_partial_merge(&packed->entries[at].partial, partial);
+	aevon_partial_merge(&packed->merged, partial);
+}
+
+void
+aevon_packed_split(AevonPacked *packed, int at, AevonPacked *right)
+{
+	Assert(at > 0 && at < packed->count);
+	memset(right, 0, sizeof(*right));
+	right->count = packed->count - at;
+	right->capacity = right->count + AEVON_PACKED_WINDOWS;
+	right->entries = palloc(right->capacity * sizeof(AevonPackedEntry));
+	memcpy(right->entries, packed->entries + at, right->count * sizeof(AevonPackedEntry));
+	packed->count = at;
+	remerge(packed);
+	remerge(right);
+}
+
+static void
+merge_values(AevonPartial *into, const AevonPartial *from)
+{
+	if (into->event_count == into->skipped)
+	{
+		aevon_decimal_copy(&into->sum, &from->sum);
+		aevon_decimal_copy(&into->min, &from->min);
+		aevon_decimal_copy(&into->max, &from->max);
+	}
+	else
+	{
+		aevon_decimal_add(&into->sum, &from->sum);
+		if (aevon_decimal_compare(&from->min, &into->min) < 0)
+			aevon_decimal_copy(&into->min, &from->min);
+		if (aevon_decimal_compare(&from->max, &into->max) > 0)
+			aevon_decimal_copy(&into->max, &from->max);
+	}
+	if (from->last != NULL)
+		aevon_partial_offer_last(into, from->last);
+}
+
+/* `base` NULL: this is the state that others refer to. */
+static void
+encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *base)
+{
+	int64		values = partial->event_count - partial->skipped;
+	int			flags = 0;
+
+	if (values > 0)
+		flags |= HAS_VALUE;
+	if (values == 1)
+		flags |= ONE_VALUE;
+	if (partial->last != NULL)
+		flags |= HAS_LAST;
+	if (partial->skipped > 0)
+		flags |= HAS_SKIPPED;
+
+	appendStringInfoChar(buf, (char) flags);
+	aevon_varint_put(buf, partial->event_count);
+	if (flags & HAS_SKIPPED)
+		aevon_varint_put(buf, partial->skipped);
+	if (flags & HAS_VALUE)
+		aevon_decimal_encode(buf, &partial->sum);
+	if ((flags & HAS_VALUE) && !(flags & ONE_VALUE))
+	{
+		aevon_decimal_encode(buf, &partial->min);
+		aevon_decimal_encode(buf, &partial->max);
+	}
+	if (flags & HAS_LAST)
+		encode_last(buf, partial->last);
+	aevon_varint_put_signed(buf, partial->min_stamp - (base ? base->min_stamp : 0));
+	aevon_varint_put(buf, partial->max_stamp - partial->min_stamp);
+	aevon_varint_put_signed(buf, partial->min_ingested - (base ? base->min_ingested : 0));
+	aevon_varint_put(buf, partial->max_ingested - partial->min_ingested);
+}
+
+static void
+decode_partial(const char **at, const char *end, AevonPartial *out, const AevonPartial *base)
+{
+	uint8		flags;
+
+	memset(out, 0, sizeof(*out));
+	if (*at >= end)
+		aevon_varint_corrupted();
+	flags = (uint8) *(*at)++;
+	out->event_count = (int64) aevon_varint_get(at, end);
+	if (flags & HAS_SKIPPED)
+		out->skipped = (int64) aevon_varint_get(at, end);
+	if (flags & HAS_VALUE)
+		aevon_decimal_decode(at, end, &out->sum);
+	if (flags & ONE_VALUE)
+	{
+		aevon_decimal_copy(&out->min, &out->sum);
+		aevon_decimal_copy(&out->max, &out->sum);
+	}
+	else if (flags & HAS_VALUE)
+	{
+		aevon_decimal_decode(at, end, &out->min);
+		aevon_decimal_decode(at, end, &out->max);
+	}
+	if (flags & HAS_LAST)
+		out->last = decode_last(at, end);
+	out->min_stamp = aevon_varint_get_signed(at, end) + (base ? base->min_stamp : 0);
+	out->max_stamp = out->min_stamp + (int64) aevon_varint_get(at, end);
+	out->min_ingested = aevon_varint_get_signed(at, end) + (base ? base->min_ingested : 0);
+	out->max_ingested = out->min_ingested + (int64) aevon_varint_get(at, end);
+}
+
+static void
+encode_last(StringInfo buf, const AevonLast *last)
+{
+	aevon_varint_put_signed(buf, last->occurred_at);
+	encode_text(buf, last->principal);
+	encode_text(buf, last->event_id);
+	aevon_decimal_encode(buf, &last->value);
+}
+
+static AevonLast *
+decode_last(const char **at, const char *end)
+{
+	AevonLast  *last = palloc0(sizeof(AevonLast));
+
+	last->occurred_at = aevon_varint_get_signed(at, end);
+	last->principal = decode_text(at, end);
+	last->event_id = decode_text(at, end);
+	aevon_decimal_decode(at, end, &last->value);
+	return last;
+}
+
+static void
+encode_text(StringInfo buf, const char *text)
+{
+	int			length = strlen(text);
+
+	aevon_varint_put(buf, length);
+	appendBinaryStringInfo(buf, text, length);
+}
+
+static char *
+decode_text(const char **at, const char *end)
+{
+	uint64		length = aevon_varint_get(at, end);
+	char	   *text;
+
+	if (length > end - *at)
+		aevon_varint_corrupted();
+	text = pnstrdup(*at, length);
+	*at += length;
+	return text;
+}
+
+/* Index of the first entry whose window is not below `window`. */
+static int
+position_of(const AevonPacked *packed, int64 window)
+{
+	int			low = 0;
+	int			high = packed->count;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (packed->entries[middle].window < window)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void
+insert_entry(AevonPacked *packed, int at, int64 window)
+{
+	if (packed->count == packed->capacity)
+	{
+		packed->capacity = packed->capacity * 2 + 8;
+		if (packed->entries == NULL)
+			packed->entries = palloc(packed->capacity * sizeof(AevonPackedEntry));
+		else
+			packed->entries = repalloc(packed->entries,
+									   packed->capacity * sizeof(AevonPackedEntry));
+	}
+	memmove(packed->entries + at + 1, packed->entries + at,
+			(packed->count - at) * sizeof(AevonPackedEntry));
+	memset(&packed->entries[at], 0, sizeof(AevonPackedEntry));
+	packed->entries[at].window = window;
+	packed->count++;
+	packed->first = packed->entries[0].window;
+	packed->last = packed->entries[packed->count - 1].window;
+}
+
+static void
+remerge(AevonPacked *packed)
+{
+	memset(&packed->merged, 0, sizeof(packed->merged));
+	for (int i = 0; i < packed->count; i++)
+		aevon_partial_merge(&packed->merged, &packed->entries[i].partial);
+	packed->first = packed->entries[0].window;
+	packed->last = packed->entries[packed->count - 1].window;
+}

@@ -1,0 +1,93 @@
+/*
+ * varint.h
+ *		Variable-length integers in bytes: seven bits to a byte, low ones first.
+ *
+ * Signed numbers are zigzag-coded.  Readers take the end of the input and
+ * raise data_corrupted rather than read past it.  Layer 0.
+ */
+#ifndef AEVON_VARINT_H
+#define AEVON_VARINT_H
+
+#include "postgres.h"
+#include "lib/stringinfo.h"
+
+extern void aevon_varint_corrupted(void) pg_attribute_noreturn();
+
+static inline void
+aevon_varint_put(StringInfo buf, uint128 value)
+{
+	char		bytes[19];
+	int			n = 0;
+
+	while (value >= 0x80)
+	{
+		bytes[n++] = (char) ((value & 0x7f) | 0x80);
+		value >>= 7;
+	}
+	bytes[n++] = (char) value;
+	appendBinaryStringInfo(buf, bytes, n);
+}
+
+static inline void
+aevon_varint_put_signed(StringInfo buf, int128 value)
+{
+	aevon_varint_put(buf, ((uint128) value << 1) ^ (uint128) (value >> 127));
+}
+
+static inline uint64
+aevon_varint_get(const char **at, const char *end)
+{
+	uint64		value = 0;
+	int			shift = 0;
+
+	for (;;)
+	{
+		uint8		byte;
+
+		if (*at >= end || shift > 63)
+			aevon_varint_corrupted();
+		byte = (uint8) *(*at)++;
+		value |= (uint64) (byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return value;
+		shift += 7;
+	}
+}
+
+static inline uint128
+aevon_varint_get_wide(const char **at, const char *end)
+{
+	uint128		value = 0;
+	int			shift = 0;
+
+	for (;;)
+	{
+		uint8		byte;
+
+		if (*at >= end || shift > 127)
+			aevon_varint_corrupted();
+		byte = (uint8) *(*at)++;
+		value |= (uint128) (byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return value;
+		shift += 7;
+	}
+}
+
+static inline int64
+aevon_varint_get_signed(const char **at, const char *end)
+{
+	uint64		value = aevon_varint_get(at, end);
+
+	return (int64) ((value >> 1) ^ (~(value & 1) + 1));
+}
+
+static inline int128
+aevon_varint_get_signed_wide(const char **at, const char *end)
+{
+	uint128		value = aevon_varint_get_wide(at, end);
+
+	return (int128) ((value >> 1) ^ (~(value & 1) + 1));
+}
+
+#endif							/* AEVON_VARINT_H */
