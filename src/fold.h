@@ -9,21 +9,35 @@
 #define AEVON_FOLD_H
 
 #include "postgres.h"
-#include "utils/jsonb.h"
 
 #include "bucket.h"
 #include "log.h"
 #include "rule.h"
 
-/*
- * Fold an event into a partial state, if the measure is of it: type, tenant
- * and filter.  Allocates in the current memory context what outlives the row
- * (big numbers, last).  No stored event raises an error.  True if it counted.
- */
-extern bool aevon_fold_event(const AevonMeasure *measure, const AevonLogRow *row,
-							 AevonPartial *partial);
+/* What one event adds to one measure. */
+typedef struct AevonContribution
+{
+	bool		has_value;
+	AevonDecimal value;
+	AevonLogRow *row;
+} AevonContribution;
 
-/* One operator's final value; *isnull when there is none. */
-extern Numeric aevon_fold_final(const AevonPartial *partial, AevonOperator op, bool *isnull);
+/*
+ * Is the event one of the measure's (type, tenant, filter), and what does it
+ * add?  The contribution is good until the next row is fetched or the current
+ * memory context is reset.  No stored event raises an error.
+ */
+extern bool aevon_fold_evaluate(const AevonMeasure *measure, AevonLogRow *row,
+								AevonContribution *contribution);
+
+/*
+ * Add the contribution to a partial state; what the state keeps is copied to
+ * the current memory context.
+ */
+extern void aevon_fold_apply(const AevonMeasure *measure,
+							 const AevonContribution *contribution, AevonPartial *partial);
+
+/* One operator's final value; NULL: there is none. */
+extern Numeric aevon_fold_final(const AevonPartial *partial, AevonOperator op);
 
 #endif							/* AEVON_FOLD_H */

@@ -27,24 +27,25 @@ typedef struct AevonLogRow
 	int32		principal_key;
 	int32		type_key;
 	TupleTableSlot *slot;		/* the rest: aevon_log_row_... */
+	Jsonb	   *data;			/* once asked for */
 } AevonLogRow;
 
-/* The row's data, detoasted if needed, in the current memory context. */
-extern Jsonb *aevon_log_row_data(const AevonLogRow *row);
+/* The row's data; detoasted, once, in the memory context that is then current. */
+extern Jsonb *aevon_log_row_data(AevonLogRow *row);
 
 /* The row's event id; palloc'd, zero-terminated. */
 extern char *aevon_log_row_event_id(const AevonLogRow *row);
 
 typedef struct AevonLogScan AevonLogScan;
 
-/* Events of stamps in [from, until), in ascending order of stamp within a part. */
+/* Events of stamps in [from, until), in ascending order of stamp. */
 extern AevonLogScan *aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until);
 
-/* Events of a principal that occurred in [since, until), in order of that time. */
+/* Events of a principal that occurred in [since, until), by that time within a part. */
 extern AevonLogScan *aevon_log_scan_principal(Snapshot snapshot, int32 principal_key,
 											  TimestampTz since, TimestampTz until);
 
-/* Events of a tenant that occurred in [since, until), in order of that time. */
+/* Events of a tenant that occurred in [since, until), by that time within a part. */
 extern AevonLogScan *aevon_log_scan_tenant(Snapshot snapshot, int32 tenant_key,
 										   TimestampTz since, TimestampTz until);
 
@@ -52,7 +53,7 @@ extern AevonLogScan *aevon_log_scan_tenant(Snapshot snapshot, int32 tenant_key,
 extern bool aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row);
 extern void aevon_log_scan_end(AevonLogScan *scan);
 
-/* The greatest stamp in the log by any row, dead or alive to the snapshot; 0: none. */
+/* The greatest stamp of a row in the log, visible or not; 0: none. */
 extern int64 aevon_log_max_stamp(void);
 
 /* Number and OID of the part that takes new events. */

@@ -1,0 +1,112 @@
+/*
+ * fold.c
+ *		The fold: event -> partial state -> merge -> final value.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "dictionary.h"
+#include "fold.h"
+
+static void offer_event_as_last(const AevonContribution *contribution, AevonPartial *partial);
+static Numeric average(const AevonPartial *partial);
+
+bool
+aevon_fold_evaluate(const AevonMeasure *measure, AevonLogRow *row,
+					AevonContribution *contribution)
+{
+	AevonMatch	match = AEVON_MATCH_YES;
+	Numeric		number;
+
+	if (measure->type_key != 0 && measure->type_key != row->type_key)
+		return false;
+	if (measure->tenant_key != 0 && measure->tenant_key != row->tenant_key)
+		return false;
+	if (measure->filter != NULL)
+		match = aevon_path_match(measure->filter, aevon_log_row_data(row));
+	if (match == AEVON_MATCH_NO)
+		return false;
+
+	memset(contribution, 0, sizeof(*contribution));
+	contribution->row = row;
+	if (match == AEVON_MATCH_ERROR)
+		return true;
+	if (measure->value == NULL)
+		contribution->has_value = true; /* the number 0: nothing to skip */
+	else if (aevon_path_number(measure->value, aevon_log_row_data(row), &number))
+		contribution->has_value = aevon_decimal_from_numeric(number, &contribution->value);
+	return true;
+}
+
+void
+aevon_fold_apply(const AevonMeasure *measure, const AevonContribution *contribution,
+				 AevonPartial *partial)
+{
+	const AevonLogRow *row = contribution->row;
+	AevonPartial one = {0};
+
+	one.event_count = 1;
+	one.skipped = contribution->has_value ? 0 : 1;
+	one.sum = one.min = one.max = contribution->value;
+	one.min_stamp = one.max_stamp = row->stamp;
+	one.min_ingested = one.max_ingested = row->ingested_at;
+	aevon_partial_merge(partial, &one);
+	if ((measure->features & AEVON_KEEP_LAST) && contribution->has_value)
+		offer_event_as_last(contribution, partial);
+}
+
+Numeric
+aevon_fold_final(const AevonPartial *partial, AevonOperator op)
+{
+	bool		any = partial->event_count > partial->skipped;
+
+	switch (op)
+	{
+		case AEVON_COUNT:
+			return int64_to_numeric(partial->event_count);
+		case AEVON_SUM:
+			return any ? aevon_decimal_to_numeric(&partial->sum) : int64_to_numeric(0);
+		case AEVON_MIN:
+			return any ? aevon_decimal_to_numeric(&partial->min) : NULL;
+		case AEVON_MAX:
+			return any ? aevon_decimal_to_numeric(&partial->max) : NULL;
+		case AEVON_AVG:
+			return any ? average(partial) : NULL;
+		case AEVON_LAST:
+			return partial->last ? aevon_decimal_to_numeric(&partial->last->value) : NULL;
+	}
+	return NULL;
+}
+
+/* Names are only looked up for events that may be the last. */
+static void
+offer_event_as_last(const AevonContribution *contribution, AevonPartial *partial)
+{
+	AevonLast	last;
+
+	if (partial->last != NULL && contribution->row->occurred_at < partial->last->occurred_at)
+		return;
+	last.occurred_at = contribution->row->occurred_at;
+	last.principal = aevon_dictionary_name(AEVON_DICTIONARY_PRINCIPAL,
+										   contribution->row->principal_key);
+	last.event_id = aevon_log_row_event_id(contribution->row);
+	last.value = contribution->value;
+	aevon_partial_offer_last(partial, &last);
+	pfree(last.principal);
+	pfree(last.event_id);
+}
+
+/* As PostgreSQL divides numerics, less trailing zeros. */
+static Numeric
+average(const AevonPartial *partial)
+{
+	Numeric		count = int64_to_numeric(partial->event_count - partial->skipped);
+	Numeric		sum = aevon_decimal_to_numeric(&partial->sum);
+	Numeric		quotient = numeric_div_opt_error(sum, count, NULL);
+
+	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale,
+											   NumericGetDatum(quotient)));
+}

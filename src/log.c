@@ -1,0 +1,387 @@
+/*
+ * log.c
+ *		Reading the event log straight through its indexes, part by part.
+ *
+ * The planner is left out on purpose: these scans run in every read, their
+ * best plan never changes, and statistics of a fresh part must not be able to
+ * change it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_index.h"
+#include "miscadmin.h"
+#include "partitioning/partdesc.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "log.h"
+
+/* The indexes of a part, told apart by their columns. */
+typedef enum LogIndex
+{
+	INDEX_STAMP,
+	INDEX_PRINCIPAL,
+	INDEX_TENANT,
+	INDEX_COUNT
+} LogIndex;
+
+typedef struct LogPart
+{
+	Oid			oid;
+	int32		number;
+	Oid			indexes[INDEX_COUNT];
+} LogPart;
+
+/* The parts in order of number; forgotten when any of their relations changes. */
+static struct
+{
+	bool		valid;
+	bool		registered;
+	Oid			log;
+	int			count;
+	LogPart    *parts;
+}			part_cache;
+
+typedef struct PartScan
+{
+	Relation	heap;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	bool		started;
+	bool		exhausted;
+} PartScan;
+
+struct AevonLogScan
+{
+	bool		by_stamp;		/* merge parts by stamp, else one after another */
+	int			count;
+	int			current;
+	PartScan   *parts;
+};
+
+static AevonLogScan *begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys);
+static void begin_part(PartScan *part, const LogPart *where, LogIndex index,
+					   Snapshot snapshot, ScanKey keys, int nkeys);
+static void end_part(PartScan *part);
+static bool advance(PartScan *part);
+static PartScan *next_in_turn(AevonLogScan *scan);
+static PartScan *next_by_stamp(AevonLogScan *scan);
+static int64 slot_stamp(TupleTableSlot *slot);
+static void load_parts(void);
+static void load_part(Oid oid, LogPart *part);
+static int	compare_parts(const void *a, const void *b);
+static void forget_parts(Datum argument, Oid relid);
+
+Jsonb *
+aevon_log_row_data(AevonLogRow *row)
+{
+	bool		isnull;
+
+	if (row->data == NULL)
+		row->data = DatumGetJsonbP(slot_getattr(row->slot, Anum_event_log_data, &isnull));
+	return row->data;
+}
+
+char *
+aevon_log_row_event_id(const AevonLogRow *row)
+{
+	bool		isnull;
+
+	return TextDatumGetCString(slot_getattr(row->slot, Anum_event_log_event_id, &isnull));
+}
+
+AevonLogScan *
+aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until)
+{
+	ScanKeyData keys[2];
+	AevonLogScan *scan;
+
+	ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
+	ScanKeyInit(&keys[1], 1, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(until));
+	scan = begin_scan(snapshot, INDEX_STAMP, keys, 2);
+	scan->by_stamp = true;
+	return scan;
+}
+
+AevonLogScan *
+aevon_log_scan_principal(Snapshot snapshot, int32 principal_key,
+						 TimestampTz since, TimestampTz until)
+{
+	ScanKeyData keys[3];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(principal_key));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
+				TimestampTzGetDatum(since));
+	ScanKeyInit(&keys[2], 2, BTLessStrategyNumber, F_TIMESTAMPTZ_LT,
+				TimestampTzGetDatum(until));
+	return begin_scan(snapshot, INDEX_PRINCIPAL, keys, 3);
+}
+
+AevonLogScan *
+aevon_log_scan_tenant(Snapshot snapshot, int32 tenant_key,
+					  TimestampTz since, TimestampTz until)
+{
+	ScanKeyData keys[3];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(tenant_key));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
+				TimestampTzGetDatum(since));
+	ScanKeyInit(&keys[2], 2, BTLessStrategyNumber, F_TIMESTAMPTZ_LT,
+				TimestampTzGetDatum(until));
+	return begin_scan(snapshot, INDEX_TENANT, keys, 3);
+}
+
+bool
+aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row)
+{
+	PartScan   *part;
+	TupleTableSlot *slot;
+
+	CHECK_FOR_INTERRUPTS();
+	part = scan->by_stamp ? next_by_stamp(scan) : next_in_turn(scan);
+	if (part == NULL)
+		return false;
+
+	slot = part->slot;
+	slot_getsomeattrs(slot, Anum_event_log_type_key);
+	row->stamp = DatumGetInt64(slot->tts_values[Anum_event_log_stamp - 1]);
+	row->occurred_at = DatumGetTimestampTz(slot->tts_values[Anum_event_log_occurred_at - 1]);
+	row->ingested_at = DatumGetTimestampTz(slot->tts_values[Anum_event_log_ingested_at - 1]);
+	row->part = DatumGetInt32(slot->tts_values[Anum_event_log_part - 1]);
+	row->tenant_key = DatumGetInt32(slot->tts_values[Anum_event_log_tenant_key - 1]);
+	row->principal_key = DatumGetInt32(slot->tts_values[Anum_event_log_principal_key - 1]);
+	row->type_key = DatumGetInt32(slot->tts_values[Anum_event_log_type_key - 1]);
+	row->slot = slot;
+	row->data = NULL;
+	return true;
+}
+
+void
+aevon_log_scan_end(AevonLogScan *scan)
+{
+	for (int i = 0; i < scan->count; i++)
+		end_part(&scan->parts[i]);
+	pfree(scan->parts);
+	pfree(scan);
+}
+
+int64
+aevon_log_max_stamp(void)
+{
+	int64		greatest = 0;
+
+	load_parts();
+	for (int i = 0; i < part_cache.count; i++)
+	{
+		PartScan	part = {0};
+
+		begin_part(&part, &part_cache.parts[i], INDEX_STAMP, SnapshotAny, NULL, 0);
+		if (index_getnext_slot(part.scan, BackwardScanDirection, part.slot))
+			greatest = Max(greatest, slot_stamp(part.slot));
+		end_part(&part);
+	}
+	return greatest;
+}
+
+Oid
+aevon_log_current_part(int32 *number)
+{
+	load_parts();
+	*number = part_cache.parts[part_cache.count - 1].number;
+	return part_cache.parts[part_cache.count - 1].oid;
+}
+
+static AevonLogScan *
+begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys)
+{
+	AevonLogScan *scan = palloc0(sizeof(AevonLogScan));
+
+	load_parts();
+	scan->count = part_cache.count;
+	scan->parts = palloc0(scan->count * sizeof(PartScan));
+	for (int i = 0; i < scan->count; i++)
+		begin_part(&scan->parts[i], &part_cache.parts[i], index, snapshot, keys, nkeys);
+	return scan;
+}
+
+static void
+begin_part(PartScan *part, const LogPart *where, LogIndex index,
+		   Snapshot snapshot, ScanKey keys, int nkeys)
+{
+	part->heap = table_open(where->oid, AccessShareLock);
+	part->index = index_open(where->indexes[index], AccessShareLock);
+	part->slot = table_slot_create(part->heap, NULL);
+	part->scan = index_beginscan(part->heap, part->index, snapshot, nkeys, 0);
+	index_rescan(part->scan, keys, nkeys, NULL, 0);
+}
+
+static void
+end_part(PartScan *part)
+{
+	index_endscan(part->scan);
+	ExecDropSingleTupleTableSlot(part->slot);
+	index_close(part->index, AccessShareLock);
+	table_close(part->heap, AccessShareLock);
+}
+
+static bool
+advance(PartScan *part)
+{
+	part->started = true;
+	if (!part->exhausted)
+		part->exhausted = !index_getnext_slot(part->scan, ForwardScanDirection, part->slot);
+	return !part->exhausted;
+}
+
+static PartScan *
+next_in_turn(AevonLogScan *scan)
+{
+	for (; scan->current < scan->count; scan->current++)
+	{
+		if (advance(&scan->parts[scan->current]))
+			return &scan->parts[scan->current];
+	}
+	return NULL;
+}
+
+/* The part whose next row has the least stamp. */
+static PartScan *
+next_by_stamp(AevonLogScan *scan)
+{
+	PartScan   *least = NULL;
+
+	if (scan->parts[scan->current].started)
+		advance(&scan->parts[scan->current]);
+	for (int i = 0; i < scan->count; i++)
+	{
+		PartScan   *part = &scan->parts[i];
+
+		if (!part->started)
+			advance(part);
+		if (part->exhausted)
+			continue;
+		if (least == NULL || slot_stamp(part->slot) < slot_stamp(least->slot))
+		{
+			least = part;
+			scan->current = i;
+		}
+	}
+	return least;
+}
+
+static int64
+slot_stamp(TupleTableSlot *slot)
+{
+	bool		isnull;
+
+	return DatumGetInt64(slot_getattr(slot, Anum_event_log_stamp, &isnull));
+}
+
+static void
+load_parts(void)
+{
+	Oid			log_oid = aevon_catalog_oid(AEVON_EVENT_LOG);
+	Relation	log;
+	PartitionDesc descriptor;
+	LogPart    *parts;
+
+	/* opening it takes in pending invalidations */
+	log = table_open(log_oid, AccessShareLock);
+	if (part_cache.valid && part_cache.log == log_oid)
+	{
+		table_close(log, AccessShareLock);
+		return;
+	}
+	if (!part_cache.registered)
+	{
+		CacheRegisterRelcacheCallback(forget_parts, (Datum) 0);
+		part_cache.registered = true;
+	}
+
+	descriptor = RelationGetPartitionDesc(log, true);
+	parts = MemoryContextAllocZero(CacheMemoryContext,
+								   Max(descriptor->nparts, 1) * sizeof(LogPart));
+	part_cache.valid = true;
+	for (int i = 0; i < descriptor->nparts; i++)
+		load_part(descriptor->oids[i], &parts[i]);
+	qsort(parts, descriptor->nparts, sizeof(LogPart), compare_parts);
+
+	if (part_cache.parts != NULL)
+		pfree(part_cache.parts);
+	part_cache.parts = parts;
+	part_cache.count = descriptor->nparts;
+	part_cache.log = log_oid;
+	table_close(log, AccessShareLock);
+}
+
+/* A part's number is in its name, event_log_pN; its indexes by first column. */
+static void
+load_part(Oid oid, LogPart *part)
+{
+	Relation	heap = table_open(oid, AccessShareLock);
+	List	   *indexes = RelationGetIndexList(heap);
+	ListCell   *cell;
+
+	part->oid = oid;
+	part->number = atoi(RelationGetRelationName(heap) + strlen("event_log_p"));
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		AttrNumber	first = index->rd_index->indkey.values[0];
+
+		if (!index->rd_index->indisvalid)
+			 /* not one to read by */ ;
+		else if (first == Anum_event_log_stamp)
+			part->indexes[INDEX_STAMP] = lfirst_oid(cell);
+		else if (first == Anum_event_log_principal_key)
+			part->indexes[INDEX_PRINCIPAL] = lfirst_oid(cell);
+		else if (first == Anum_event_log_tenant_key)
+			part->indexes[INDEX_TENANT] = lfirst_oid(cell);
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	for (int i = 0; i < INDEX_COUNT; i++)
+	{
+		if (!OidIsValid(part->indexes[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("part \"%s\" of the event log lacks an index",
+							RelationGetRelationName(heap)),
+					 errhint("Create it again as on the other parts of aevon.event_log.")));
+	}
+	table_close(heap, AccessShareLock);
+}
+
+static int
+compare_parts(const void *a, const void *b)
+{
+	return ((const LogPart *) a)->number - ((const LogPart *) b)->number;
+}
+
+static void
+forget_parts(Datum argument, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == part_cache.log)
+	{
+		part_cache.valid = false;
+		return;
+	}
+	for (int i = 0; i < part_cache.count; i++)
+	{
+		if (part_cache.parts[i].oid == relid)
+			part_cache.valid = false;
+	}
+}
