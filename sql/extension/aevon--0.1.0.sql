@@ -3,7 +3,8 @@
 -- Tables, views and internal functions live in schema "aevon" and belong to
 -- the role "aevon_owner"; the public API is the aevon_* functions, which live
 -- in the schema chosen at CREATE EXTENSION.  Sections: 1 the owner role,
--- 2 tables, 3 internal functions, 4 views, 5 the public API, 6 dump settings.
+-- 2 tables, 3 internal functions, 4 views, 5 the public API, 6 dump settings,
+-- 7 comments.
 
 -- complain if the script is sourced in psql rather than by CREATE EXTENSION
 \echo Use "CREATE EXTENSION aevon" to load this file. \quit
@@ -358,7 +359,10 @@ END
 $owner$;
 
 -- ---------------------------------------------------------------------------
--- 3. Internal functions.  Those that views need check their caller.
+-- 3. Internal functions.  PostgreSQL checks a view's functions against the
+-- role that reads the view, so those that the views need are granted to PUBLIC
+-- on purpose: they check their caller themselves, or see nothing but their
+-- arguments.
 -- ---------------------------------------------------------------------------
 
 -- Keys and names of the tenants the caller may read.
@@ -366,6 +370,8 @@ CREATE FUNCTION aevon.readable_tenants(OUT tenant_key integer, OUT tenant text)
 	RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100
 	AS 'MODULE_PATHNAME', 'aevon_readable_tenants';
+REVOKE ALL ON FUNCTION aevon.readable_tenants() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.readable_tenants() TO PUBLIC;
 
 -- The buckets packed in one row; pure.
 CREATE FUNCTION aevon.unpack_bucket(state bytea, window_minutes integer,
@@ -376,6 +382,8 @@ CREATE FUNCTION aevon.unpack_bucket(state bytea, window_minutes integer,
 	RETURNS SETOF record
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 60
 	AS 'MODULE_PATHNAME', 'aevon_unpack_bucket';
+REVOKE ALL ON FUNCTION aevon.unpack_bucket(bytea, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.unpack_bucket(bytea, integer) TO PUBLIC;
 
 -- One row per rule version the caller may see; the view aevon.status.
 CREATE FUNCTION aevon.rule_status(
@@ -386,6 +394,8 @@ CREATE FUNCTION aevon.rule_status(
 	RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10
 	AS 'MODULE_PATHNAME', 'aevon_rule_status';
+REVOKE ALL ON FUNCTION aevon.rule_status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.rule_status() TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
 -- 4. Views: names instead of keys, rows of granted tenants only.
@@ -441,7 +451,9 @@ GRANT SELECT ON aevon.events, aevon.pre_aggregates, aevon.status,
 	aevon.rejected_events, aevon.rule_versions TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
--- 5. The public API.  Each function checks its caller itself.
+-- 5. The public API.  Each function checks its caller itself, before it
+-- touches anything, and so keeps PostgreSQL's EXECUTE for PUBLIC on purpose.
+-- A database that wants less can REVOKE it.
 -- ---------------------------------------------------------------------------
 CREATE FUNCTION aevon_ingest(tenant text, principal text, event_id text, event_type text,
 		occurred_at timestamptz DEFAULT NULL, data jsonb DEFAULT '{}', metadata jsonb DEFAULT NULL)
@@ -538,3 +550,354 @@ WHERE c.relnamespace OPERATOR(pg_catalog.=) 'aevon'::pg_catalog.regnamespace
 	AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,S}'::"char"[])
 	AND c.relname OPERATOR(pg_catalog.<>) 'log_parts';
 SELECT pg_catalog.pg_extension_config_dump('aevon.log_parts', 'WHERE part > 1');
+
+-- ---------------------------------------------------------------------------
+-- 7. Comments: the reference that psql's \d+ and \df+ show.
+-- ---------------------------------------------------------------------------
+COMMENT ON SCHEMA aevon IS 'Tables, views and internals of Aevon, the event-sourced state store. Applications call the aevon_* functions and read the views; they have no privilege on the tables.';
+
+-- Public functions ----------------------------------------------------------
+COMMENT ON FUNCTION aevon_ingest(text, text, text, text, timestamptz, jsonb, jsonb) IS
+'Append one immutable event, as part of the caller''s transaction.
+Arguments: tenant, principal, event_id, event_type: names of 1 to 255 characters without control characters; occurred_at: when it happened, year 0001 to 9999 AD and at most aevon.max_future ahead, NULL: now; data: a JSON object; metadata: any JSON or NULL, stored but neither measured nor compared.
+Result: ''accepted'', or ''duplicate'' when the tenant''s principal has this event_id already with the same type, data and (if given) occurred_at: then nothing changes.
+Errors: 22004 a name or data is NULL; 22023 empty name, control character, ''*'' as tenant or type, data not an object; 22001 name too long; 22008 time out of range; 54000 larger than aevon.max_event_size or nested deeper than 100; 23505 the event_id exists with other content; 42501 no ''ingest'' privilege on the tenant; 55000 restored tables not yet adopted.';
+
+COMMENT ON FUNCTION aevon_ingest_batch(text, jsonb, text) IS
+'Append many events at once, as part of the caller''s transaction.
+Arguments: tenant: of all the events; events: a JSON array of objects with the members principal, event_id, event_type, occurred_at, data and metadata as in aevon_ingest, or of CloudEvents 1.0 (source and id together are the event_id, type the event_type, time the occurred_at, subject the principal); on_error: ''abort'' (the first bad event raises its error and nothing is stored) or ''reject'' (bad events go to aevon.rejected_events with payload, reason and SQLSTATE; the others are stored).
+Result: one row with the number of events accepted, duplicate and rejected.
+Errors: those of aevon_ingest; 22023 when events is not an array or on_error is neither word.';
+
+COMMENT ON FUNCTION aevon_ingest_from(regclass, text, text) IS
+'Append all rows of a staging table or view, read with the caller''s own rights.
+Arguments: source: relation with the columns principal, event_id, event_type and, if present, tenant, occurred_at, data, metadata, ingested_at (imports; needs the ''operate'' privilege); tenant: of all rows, NULL: taken from the column tenant; on_error: ''abort'' or ''reject'' as in aevon_ingest_batch.
+Result: one row with the number of events accepted, duplicate and rejected.
+Errors: those of aevon_ingest and of reading the source; 22023 when a needed column is missing or of another type.';
+
+COMMENT ON FUNCTION aevon_state(text, text, text, timestamptz, timestamptz, text, timestamptz, jsonb, text[], text) IS
+'The state of a principal or of a whole tenant, fresh and exact, as one JSON document.
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule of the tenant; since, until: half-open range of occurred_at to the microsecond, infinite ends allowed; granularity: ''total'', ''1m'', ''1h'' or ''1d'' (UTC); as_of, dims, group_by, timezone: not yet supported beyond their defaults.
+Result: {tenant, principal, since, until, granularity, timezone, as_of, data_through, staleness_seconds, tail_events, cut, rules: {NAME: {version, operators, skipped, values: [{window_start, window_end, event_count, value, stats}]}}}, values by time. Empty windows appear when the range is finite: count and sum 0, the rest null.
+Errors: 22004 tenant is NULL; 22023 reversed range, unknown granularity; 42704 unknown rule; 42501 no ''read'' privilege or unknown tenant; 54000 more than aevon.max_windows windows; 0A000 not yet supported; 55000 restored tables not yet adopted.';
+
+COMMENT ON FUNCTION aevon_windows(text, text, text, timestamptz, timestamptz, text, timestamptz, jsonb, text[], text) IS
+'The same answer as aevon_state, as one row per rule and window with exact numerics.
+Arguments: those of aevon_state.
+Result: rule name; dims: the dimension values; window_start, window_end: the window on the grid, of which only [since, until) counts; event_count: events that matched; value: the rule''s first operator; stats: every operator by name. Ordered by rule, then window. Empty windows appear when the range is finite.
+Errors: those of aevon_state.';
+
+COMMENT ON FUNCTION aevon_events(text, text, timestamptz, timestamptz, integer, text) IS
+'The raw events of one principal, page by page: the audit behind every number.
+Arguments: tenant, principal; since, until: half-open range of occurred_at; max_rows: rows of a page, at least 1; after: event_id of the last row of the page before, NULL: the first page.
+Result: rows of the view aevon.events, ordered by occurred_at, then event_id.
+Errors: 22004 a needed argument is NULL; 22023 reversed range, max_rows below 1, after is no event of the principal; 42501 no ''read'' privilege or unknown tenant; 55000 restored tables not yet adopted.';
+
+COMMENT ON FUNCTION aevon_define_rule(text, text, text[], text, text, jsonb, text) IS
+'Define what to measure: a new rule, or the next version of one. It covers all retained history from its first read on; the version before it answers until it has caught up.
+Arguments: name: 1 to 255 characters without ''@''; event_type: or ''*'' for every type; operators: of count, sum, min, max, avg, last, the first is the rule''s value; value: jsonpath of the number to measure, a bare key is short for $.key, NULL: only count; filter: jsonpath that an event must match, NULL: all; dimensions: not yet supported beyond {}; tenant: whose rule, hiding a global one of the same name, NULL: a global rule, for every tenant.
+Result: the version. The definition of the newest version again changes nothing and returns its number.
+Errors: 22004, 22001, 22023 bad or missing argument, broken jsonpath, .datetime(); 0A000 not yet supported; 42501 no ''operate'' privilege on the tenant (on ''*'' for a global rule); 55000 restored tables not yet adopted.';
+
+COMMENT ON FUNCTION aevon_drop_rule(text, text) IS
+'Retire every version of a rule. Its name is unknown until it is defined again, which gives the next version. Events are not touched.
+Arguments: name; tenant: whose rule, NULL: the global one.
+Errors: 22004 name is NULL; 42704 unknown rule; 42501 no ''operate'' privilege on the tenant (on ''*'' for a global rule).';
+
+COMMENT ON FUNCTION aevon_load_rules(text) IS
+'Define the rules found in the YAML files (*.yaml, *.yml) of a directory on the server: all of them or, when one is bad, none.
+Arguments: directory: path that the server can read.
+Result: one row per rule: its name, its version, and whether it changed. An unchanged definition makes no new version.
+Errors: 22023 a bad file, named with its line; 42501 no ''operate'' privilege on ''*'', or neither superuser nor member of pg_read_server_files; otherwise those of aevon_define_rule.';
+
+COMMENT ON FUNCTION aevon_sweep(bigint) IS
+'Fold committed events that no bucket holds yet into the buckets, in the caller''s transaction. No answer changes by it; reads get cheaper.
+Arguments: max_events: stop at a transaction''s end past that many events; NULL: no bound.
+Result: events read, bucket rows written, measures whose cut moved, duration in milliseconds, and whether a bounded sweep left a backlog.
+Waits for another sweep''s transaction to end, for nothing else. Errors: 42501 no ''operate'' privilege on ''*''; 25006 in recovery or a read-only transaction; 40001 under REPEATABLE READ or above when another sweep moved the cut; 55000 restored tables not yet adopted, or PREPARE TRANSACTION after it.';
+
+COMMENT ON FUNCTION aevon_adopt() IS
+'Accept tables that were restored from a dump of another cluster: from here on new events are stamped above all that is stored. Until it is called, reads and writes of such tables fail with 55000. Does nothing when the tables are this cluster''s own.
+Errors: 42501 no ''operate'' privilege on ''*''.';
+
+COMMENT ON FUNCTION aevon_grant(text, regrole, text) IS
+'Bind a role, and so its members, to a tenant.
+Arguments: tenant: name, in use or not, ''*'': all; role; privilege: ''ingest'', ''read'', ''void'' or ''operate''. Granting twice changes nothing.
+Errors: 22004 an argument is NULL; 22023 unknown privilege or bad name; 42704 unknown role; 42501 no ''operate'' privilege on the tenant.';
+
+COMMENT ON FUNCTION aevon_revoke(text, regrole, text) IS
+'Undo aevon_grant of the same arguments. Revoking what was not granted changes nothing.
+Errors: those of aevon_grant.';
+
+COMMENT ON FUNCTION aevon_schedule(text) IS
+'Register a pg_cron job that calls aevon_sweep(), for servers that do not preload Aevon.
+Arguments: sweep_schedule: in pg_cron''s syntax, at least one sweep a minute is advised.
+Result: the job''s number. Registering again replaces the schedule.
+Errors: 42501 no ''operate'' privilege on ''*''; 55000 pg_cron is not installed in this database.';
+
+-- Internal functions --------------------------------------------------------
+COMMENT ON FUNCTION aevon.refuse_change() IS
+'Trigger: refuses UPDATE, DELETE and TRUNCATE with 55000. Events and snapshots are immutable.';
+COMMENT ON FUNCTION aevon.readable_tenants() IS
+'Keys and names of the tenants that the current user may read. For the views.';
+COMMENT ON FUNCTION aevon.unpack_bucket(bytea, integer) IS
+'The windows packed in one row of a bucket table, by time. Pure: it sees nothing but its arguments. For the views.';
+COMMENT ON FUNCTION aevon.rule_status() IS
+'One row per rule version that the current user may see. For the view aevon.status.';
+
+-- Views -----------------------------------------------------------------------
+COMMENT ON VIEW aevon.events IS 'The event log with names instead of keys; rows of tenants that the current user may read.';
+COMMENT ON COLUMN aevon.events.tenant IS 'Whose event.';
+COMMENT ON COLUMN aevon.events.principal IS 'The subject of the event: a user, device, project or the like of the tenant.';
+COMMENT ON COLUMN aevon.events.event_id IS 'Identity of the event within its principal; a retry repeats it.';
+COMMENT ON COLUMN aevon.events.event_type IS 'What kind of event; rules choose by it.';
+COMMENT ON COLUMN aevon.events.occurred_at IS 'When it happened; ranges and windows go by this time.';
+COMMENT ON COLUMN aevon.events.ingested_at IS 'Clock time of the call that ingested it.';
+COMMENT ON COLUMN aevon.events.data IS 'What happened: a JSON object, which rules measure.';
+COMMENT ON COLUMN aevon.events.metadata IS 'JSON that travels with the event and is not measured, or NULL.';
+COMMENT ON COLUMN aevon.events.stamp IS 'The ingesting transaction: its 64-bit id plus the installation''s base.';
+
+COMMENT ON VIEW aevon.pre_aggregates IS 'The buckets that sweeps have filled: one row per rule, series and active minute (UTC); rows of tenants that the current user may read. What is not swept yet is not here: ask aevon_windows for the whole truth.';
+COMMENT ON COLUMN aevon.pre_aggregates.tenant IS 'Whose bucket.';
+COMMENT ON COLUMN aevon.pre_aggregates.principal IS 'Of which principal; NULL: the whole tenant.';
+COMMENT ON COLUMN aevon.pre_aggregates.rule IS 'Name of the rule.';
+COMMENT ON COLUMN aevon.pre_aggregates.version IS 'Version of the rule.';
+COMMENT ON COLUMN aevon.pre_aggregates.dims IS 'Dimension values of the series; {} without dimensions.';
+COMMENT ON COLUMN aevon.pre_aggregates.window_start IS 'First moment of the minute.';
+COMMENT ON COLUMN aevon.pre_aggregates.window_end IS 'First moment after the minute.';
+COMMENT ON COLUMN aevon.pre_aggregates.event_count IS 'Events that matched the rule.';
+COMMENT ON COLUMN aevon.pre_aggregates.skipped IS 'Of these, events that gave no usable number.';
+COMMENT ON COLUMN aevon.pre_aggregates.sum IS 'Sum of the values, 0 without any.';
+COMMENT ON COLUMN aevon.pre_aggregates.min IS 'Least value, NULL without any.';
+COMMENT ON COLUMN aevon.pre_aggregates.max IS 'Greatest value, NULL without any.';
+COMMENT ON COLUMN aevon.pre_aggregates.last IS 'Value of the greatest (occurred_at, principal, event_id); NULL without any, or if no rule asks for it.';
+COMMENT ON COLUMN aevon.pre_aggregates.first_ingested_at IS 'When the first of the events was ingested.';
+COMMENT ON COLUMN aevon.pre_aggregates.last_ingested_at IS 'When the last of the events was ingested.';
+
+COMMENT ON VIEW aevon.status IS 'How far each rule version is: one row each, of tenants that the current user may read; figures count these tenants'' events only.';
+COMMENT ON COLUMN aevon.status.tenant IS 'Whose rule; NULL: a global rule.';
+COMMENT ON COLUMN aevon.status.rule IS 'Name of the rule.';
+COMMENT ON COLUMN aevon.status.version IS 'Version of the rule.';
+COMMENT ON COLUMN aevon.status.state IS 'building (an older version still answers, or the log itself), active, or retired.';
+COMMENT ON COLUMN aevon.status.cut IS 'The cut of its buckets, as "xmax:xip,...": stamps below xmax and not listed are inside.';
+COMMENT ON COLUMN aevon.status.tail_events IS 'Committed events outside the cut: read from the log by each answer.';
+COMMENT ON COLUMN aevon.status.lag_seconds IS 'Age in seconds of the oldest event outside the cut by ingested_at; 0 without any.';
+COMMENT ON COLUMN aevon.status.backfill_progress IS 'Share of the log that the version''s buckets hold, from 0 to 1.';
+COMMENT ON COLUMN aevon.status.last_sweep_at IS 'When its cut was last moved; NULL: never.';
+COMMENT ON COLUMN aevon.status.last_error IS 'Message of the last sweep if that failed, else NULL.';
+COMMENT ON COLUMN aevon.status.last_error_at IS 'When the last sweep failed, if it did.';
+
+COMMENT ON VIEW aevon.rejected_events IS 'Events refused under on_error => ''reject'', with the reason; rows of tenants that the current user may read.';
+COMMENT ON COLUMN aevon.rejected_events.tenant IS 'For which tenant the event was sent.';
+COMMENT ON COLUMN aevon.rejected_events.rejected_at IS 'When it was refused.';
+COMMENT ON COLUMN aevon.rejected_events.sqlstate IS 'The error''s SQLSTATE, as on_error => ''abort'' would raise it.';
+COMMENT ON COLUMN aevon.rejected_events.reason IS 'The error''s message.';
+COMMENT ON COLUMN aevon.rejected_events.detail IS 'The error''s detail, or NULL.';
+COMMENT ON COLUMN aevon.rejected_events.payload IS 'The event as it was sent.';
+
+COMMENT ON VIEW aevon.rule_versions IS 'Every version of every rule, global ones and those of tenants that the current user may read.';
+COMMENT ON COLUMN aevon.rule_versions.tenant IS 'Whose rule; NULL: a global rule.';
+COMMENT ON COLUMN aevon.rule_versions.rule IS 'Name of the rule.';
+COMMENT ON COLUMN aevon.rule_versions.version IS 'Version, from 1 up.';
+COMMENT ON COLUMN aevon.rule_versions.state IS 'building, active, or retired (replaced or dropped).';
+COMMENT ON COLUMN aevon.rule_versions.event_type IS 'Type of the events it measures; ''*'': every type.';
+COMMENT ON COLUMN aevon.rule_versions.operators IS 'Statistics it keeps; the first is its value.';
+COMMENT ON COLUMN aevon.rule_versions.value IS 'jsonpath of the number; NULL: none, it only counts.';
+COMMENT ON COLUMN aevon.rule_versions.filter IS 'jsonpath that an event must match; NULL: every event of the type.';
+COMMENT ON COLUMN aevon.rule_versions.dimensions IS 'Dimensions by name with their jsonpath.';
+COMMENT ON COLUMN aevon.rule_versions.fingerprint IS 'SHA-256 of the definition, in hex: equal fingerprints mean the same rule.';
+COMMENT ON COLUMN aevon.rule_versions.defined_by IS 'Role that defined it.';
+COMMENT ON COLUMN aevon.rule_versions.defined_at IS 'When it was defined.';
+COMMENT ON COLUMN aevon.rule_versions.active_at IS 'When its buckets had caught up, and it began to answer; NULL: not yet.';
+COMMENT ON COLUMN aevon.rule_versions.retired_at IS 'When it was replaced or dropped; NULL: it was not.';
+
+-- Tables ----------------------------------------------------------------------
+COMMENT ON TABLE aevon.installation IS 'The restore guard: at most one row, written by the first define_rule or ingest, that says for which cluster stamps are made.';
+COMMENT ON COLUMN aevon.installation.system_identifier IS 'System identifier of the cluster.';
+COMMENT ON COLUMN aevon.installation.base IS 'Added to full transaction ids to make stamps; raised by aevon_adopt().';
+COMMENT ON COLUMN aevon.installation.log_oid IS 'OID of aevon.event_log: a restore into the same cluster makes another.';
+COMMENT ON COLUMN aevon.installation.written_at IS 'When the row was written.';
+COMMENT ON COLUMN aevon.installation.only_row IS 'Always true: there is no second row.';
+
+COMMENT ON TABLE aevon.generation IS 'One row whose value changes with every change of rules or grants, so that caches know when to reload.';
+COMMENT ON COLUMN aevon.generation.generation IS 'The generation, from a sequence.';
+COMMENT ON COLUMN aevon.generation.only_row IS 'Always true: there is no second row.';
+
+COMMENT ON TABLE aevon.tenants IS 'Dictionary: names of tenants and their keys. Rows never change.';
+COMMENT ON COLUMN aevon.tenants.tenant_key IS 'The key; 0 is never used and means all tenants elsewhere.';
+COMMENT ON COLUMN aevon.tenants.scope_key IS 'Always 0: names of tenants are unique by themselves.';
+COMMENT ON COLUMN aevon.tenants.tenant IS 'The name.';
+
+COMMENT ON TABLE aevon.principals IS 'Dictionary: names of principals and their keys. Rows never change.';
+COMMENT ON COLUMN aevon.principals.principal_key IS 'The key.';
+COMMENT ON COLUMN aevon.principals.tenant_key IS 'Whose principal; the name is unique within it.';
+COMMENT ON COLUMN aevon.principals.principal IS 'The name.';
+
+COMMENT ON TABLE aevon.event_types IS 'Dictionary: names of event types and their keys. Rows never change.';
+COMMENT ON COLUMN aevon.event_types.type_key IS 'The key; 0 is never used and means every type elsewhere.';
+COMMENT ON COLUMN aevon.event_types.scope_key IS 'Always 0: names of types are unique by themselves.';
+COMMENT ON COLUMN aevon.event_types.event_type IS 'The name.';
+
+COMMENT ON TABLE aevon.event_log IS 'The events, append only, in parts. The view aevon.events shows it with names.';
+COMMENT ON COLUMN aevon.event_log.stamp IS 'The ingesting top-level transaction: its full id plus the base.';
+COMMENT ON COLUMN aevon.event_log.occurred_at IS 'When it happened.';
+COMMENT ON COLUMN aevon.event_log.ingested_at IS 'Clock time of the call that ingested it.';
+COMMENT ON COLUMN aevon.event_log.part IS 'Which part holds it.';
+COMMENT ON COLUMN aevon.event_log.tenant_key IS 'Key of the tenant.';
+COMMENT ON COLUMN aevon.event_log.principal_key IS 'Key of the principal.';
+COMMENT ON COLUMN aevon.event_log.type_key IS 'Key of the event type.';
+COMMENT ON COLUMN aevon.event_log.event_id IS 'Identity within the principal.';
+COMMENT ON COLUMN aevon.event_log.content_hash IS 'SHA-256 over all that is stored of the event.';
+COMMENT ON COLUMN aevon.event_log.data IS 'What happened: a JSON object.';
+COMMENT ON COLUMN aevon.event_log.metadata IS 'JSON that is stored but not measured, or NULL.';
+
+COMMENT ON TABLE aevon.event_log_p1 IS 'The first part of the event log.';
+COMMENT ON COLUMN aevon.event_log_p1.stamp IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.occurred_at IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.ingested_at IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.part IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.tenant_key IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.principal_key IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.type_key IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.event_id IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.content_hash IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.data IS 'As in aevon.event_log.';
+COMMENT ON COLUMN aevon.event_log_p1.metadata IS 'As in aevon.event_log.';
+
+COMMENT ON TABLE aevon.log_parts IS 'The parts of the event log; new events go to the highest open one.';
+COMMENT ON COLUMN aevon.log_parts.opened_at IS 'When the part was made.';
+COMMENT ON COLUMN aevon.log_parts.closed_at IS 'When it stopped taking events; NULL: it is open.';
+COMMENT ON COLUMN aevon.log_parts.min_stamp IS 'Least stamp of a closed part.';
+COMMENT ON COLUMN aevon.log_parts.max_stamp IS 'Greatest stamp of a closed part.';
+COMMENT ON COLUMN aevon.log_parts.min_occurred IS 'First occurred_at of a closed part.';
+COMMENT ON COLUMN aevon.log_parts.max_occurred IS 'Last occurred_at of a closed part.';
+COMMENT ON COLUMN aevon.log_parts.part IS 'Number of the part.';
+COMMENT ON COLUMN aevon.log_parts.part_name IS 'Its table in schema aevon.';
+COMMENT ON COLUMN aevon.log_parts.closing_link IS 'Last link of the tamper-evident chain of a closed part.';
+
+COMMENT ON TABLE aevon.event_keys IS 'Identity of events: what idempotency needs, apart from the log.';
+COMMENT ON COLUMN aevon.event_keys.stamp IS 'Stamp of the event.';
+COMMENT ON COLUMN aevon.event_keys.occurred_at IS 'Its time, compared on a retry that gives one.';
+COMMENT ON COLUMN aevon.event_keys.part IS 'Part of the log that holds it.';
+COMMENT ON COLUMN aevon.event_keys.principal_key IS 'Key of its principal.';
+COMMENT ON COLUMN aevon.event_keys.event_id IS 'Its identity within the principal.';
+COMMENT ON COLUMN aevon.event_keys.content_digest IS 'First 16 bytes of the SHA-256 over type and data, compared on a retry.';
+
+COMMENT ON TABLE aevon.voids IS 'Corrections: an event named here does not count.';
+COMMENT ON COLUMN aevon.voids.stamp IS 'The voiding transaction.';
+COMMENT ON COLUMN aevon.voids.voided_at IS 'Clock time of the call that voided it.';
+COMMENT ON COLUMN aevon.voids.event_stamp IS 'Stamp of the event.';
+COMMENT ON COLUMN aevon.voids.occurred_at IS 'Time of the event.';
+COMMENT ON COLUMN aevon.voids.part IS 'Part of the log that holds the event.';
+COMMENT ON COLUMN aevon.voids.tenant_key IS 'Key of the event''s tenant.';
+COMMENT ON COLUMN aevon.voids.principal_key IS 'Key of the event''s principal.';
+COMMENT ON COLUMN aevon.voids.event_id IS 'Identity of the event within its principal.';
+COMMENT ON COLUMN aevon.voids.reason IS 'Why, in words.';
+COMMENT ON COLUMN aevon.voids.voided_by IS 'Role that voided it.';
+
+COMMENT ON TABLE aevon.measures IS 'What rules measure; rules that ask for the same thing share a measure, and so series, buckets and cut.';
+COMMENT ON COLUMN aevon.measures.measure_key IS 'The key.';
+COMMENT ON COLUMN aevon.measures.tenant_key IS 'Whose events; 0: every tenant''s.';
+COMMENT ON COLUMN aevon.measures.features IS 'Bits: statistics kept beyond count, sum, min and max; 1: last.';
+COMMENT ON COLUMN aevon.measures.event_type IS 'Type of the events; ''*'': every type.';
+COMMENT ON COLUMN aevon.measures.value IS 'jsonpath of the number; NULL: none.';
+COMMENT ON COLUMN aevon.measures.filter IS 'jsonpath that an event must match; NULL: all.';
+COMMENT ON COLUMN aevon.measures.dimensions IS 'Dimensions by name with their jsonpath.';
+COMMENT ON COLUMN aevon.measures.fingerprint IS 'SHA-256 of all of this.';
+COMMENT ON COLUMN aevon.measures.created_at IS 'When a rule first asked for it.';
+
+COMMENT ON TABLE aevon.rules IS 'Rules and their versions. The view aevon.rule_versions shows them with names.';
+COMMENT ON COLUMN aevon.rules.rule_key IS 'The key of the version.';
+COMMENT ON COLUMN aevon.rules.tenant_key IS 'Whose rule; 0: a global one.';
+COMMENT ON COLUMN aevon.rules.version IS 'Version, from 1 up.';
+COMMENT ON COLUMN aevon.rules.measure_key IS 'What it measures.';
+COMMENT ON COLUMN aevon.rules.name IS 'Name of the rule.';
+COMMENT ON COLUMN aevon.rules.state IS 'building, active or retired.';
+COMMENT ON COLUMN aevon.rules.event_type IS 'Type of the events; ''*'': every type.';
+COMMENT ON COLUMN aevon.rules.operators IS 'Statistics; the first is the rule''s value.';
+COMMENT ON COLUMN aevon.rules.value IS 'jsonpath of the number, as given; NULL: none.';
+COMMENT ON COLUMN aevon.rules.filter IS 'jsonpath that an event must match, as given; NULL: all.';
+COMMENT ON COLUMN aevon.rules.dimensions IS 'Dimensions by name with their jsonpath.';
+COMMENT ON COLUMN aevon.rules.fingerprint IS 'SHA-256 of the definition.';
+COMMENT ON COLUMN aevon.rules.defined_by IS 'Role that defined it.';
+COMMENT ON COLUMN aevon.rules.defined_at IS 'When it was defined.';
+COMMENT ON COLUMN aevon.rules.active_at IS 'When it began to answer from buckets; NULL: not yet.';
+COMMENT ON COLUMN aevon.rules.retired_at IS 'When it was replaced or dropped; NULL: it was not.';
+
+COMMENT ON TABLE aevon.sweep_checkpoints IS 'The cut of each measure: which transactions'' events are inside its buckets.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.xmax IS 'Stamps from here on are outside.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.swept_at IS 'When the cut was last moved; NULL: never.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.event_count IS 'Events folded so far.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.measure_key IS 'Whose cut; 0: that of the log itself.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.caught_up IS 'Whether the backfill from the log has been completed.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.xip IS 'Stamps below xmax that are outside too.';
+
+COMMENT ON TABLE aevon.series IS 'One row per measure, subject and dimension values.';
+COMMENT ON COLUMN aevon.series.series_key IS 'The key.';
+COMMENT ON COLUMN aevon.series.measure_key IS 'What is measured.';
+COMMENT ON COLUMN aevon.series.tenant_key IS 'Of which tenant.';
+COMMENT ON COLUMN aevon.series.subject_key IS 'Of which principal, by key; minus the tenant''s key: the whole tenant.';
+COMMENT ON COLUMN aevon.series.dims_digest IS 'Digest of dims, for the unique index; empty without dimensions.';
+COMMENT ON COLUMN aevon.series.dims IS 'Dimension values; {} without dimensions.';
+
+COMMENT ON TABLE aevon.buckets_1m IS 'Partial states of a series'' active minutes, many to a row. The view aevon.pre_aggregates shows them.';
+COMMENT ON COLUMN aevon.buckets_1m.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.buckets_1m.first_window IS 'The row holds minutes from this one on, up to the next row''s: minutes since 2000-01-01 UTC; the least bigint in the first row of a series.';
+COMMENT ON COLUMN aevon.buckets_1m.state IS 'The packed minutes with their merged state; aevon.unpack_bucket shows it.';
+COMMENT ON TABLE aevon.buckets_1d IS 'Partial states of a series'' active days (UTC), many to a row.';
+COMMENT ON COLUMN aevon.buckets_1d.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.buckets_1d.first_window IS 'As in aevon.buckets_1m, in days.';
+COMMENT ON COLUMN aevon.buckets_1d.state IS 'The packed days with their merged state.';
+
+COMMENT ON TABLE aevon.sketches IS 'Sketches (quantiles, distinct) of buckets, in rows of their own.';
+COMMENT ON COLUMN aevon.sketches.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.sketches.first_window IS 'Number of the window, as in the bucket tables.';
+COMMENT ON COLUMN aevon.sketches.window_unit IS 'Length of the window in minutes: 1 or 1440.';
+COMMENT ON COLUMN aevon.sketches.kind IS 'Which kind of sketch.';
+COMMENT ON COLUMN aevon.sketches.state IS 'The sketch.';
+
+COMMENT ON TABLE aevon.touched_days IS 'Days of a series whose metric changed since their last snapshot.';
+COMMENT ON COLUMN aevon.touched_days.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.touched_days.day IS 'Days since 2000-01-01.';
+
+COMMENT ON TABLE aevon.snapshots IS 'The value of one day''s metric at one cut, never changed afterwards.';
+COMMENT ON COLUMN aevon.snapshots.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.snapshots.xmax IS 'The cut: stamps from here on are outside.';
+COMMENT ON COLUMN aevon.snapshots.taken_at IS 'When it was taken.';
+COMMENT ON COLUMN aevon.snapshots.event_count IS 'Events of the day inside the cut.';
+COMMENT ON COLUMN aevon.snapshots.late_count IS 'Of these, events ingested after the day''s end.';
+COMMENT ON COLUMN aevon.snapshots.day IS 'Days since 2000-01-01 (UTC).';
+COMMENT ON COLUMN aevon.snapshots.revision IS 'Number within the day, from 1 up.';
+COMMENT ON COLUMN aevon.snapshots.delta IS 'Change of the value against the revision before; NULL: there is none.';
+COMMENT ON COLUMN aevon.snapshots.status IS 'provisional, final or revised.';
+COMMENT ON COLUMN aevon.snapshots.xip IS 'The cut: stamps below xmax that are outside too.';
+COMMENT ON COLUMN aevon.snapshots.stats IS 'Every statistic of the rule by name.';
+
+COMMENT ON TABLE aevon.sweeps IS 'The log of sweeps, failed ones too.';
+COMMENT ON COLUMN aevon.sweeps.sweep_id IS 'The key, ascending.';
+COMMENT ON COLUMN aevon.sweeps.started_at IS 'When it began.';
+COMMENT ON COLUMN aevon.sweeps.duration_ms IS 'How long it took, in milliseconds.';
+COMMENT ON COLUMN aevon.sweeps.event_count IS 'Events read.';
+COMMENT ON COLUMN aevon.sweeps.bucket_count IS 'Bucket rows written.';
+COMMENT ON COLUMN aevon.sweeps.xmax IS 'The new cut: stamps from here on are outside.';
+COMMENT ON COLUMN aevon.sweeps.measure_count IS 'Measures whose cut moved.';
+COMMENT ON COLUMN aevon.sweeps.by_worker IS 'Whether the background worker ran it.';
+COMMENT ON COLUMN aevon.sweeps.xip IS 'The new cut: stamps below xmax that are outside too.';
+COMMENT ON COLUMN aevon.sweeps.error_state IS 'SQLSTATE if it failed, else NULL.';
+COMMENT ON COLUMN aevon.sweeps.error_message IS 'Message if it failed, else NULL.';
+
+COMMENT ON TABLE aevon.rejections IS 'Events refused under on_error => ''reject''. The view aevon.rejected_events shows them.';
+COMMENT ON COLUMN aevon.rejections.rejection_id IS 'The key, ascending.';
+COMMENT ON COLUMN aevon.rejections.rejected_at IS 'When it was refused.';
+COMMENT ON COLUMN aevon.rejections.tenant_key IS 'For which tenant it was sent.';
+COMMENT ON COLUMN aevon.rejections.sqlstate IS 'The error''s SQLSTATE.';
+COMMENT ON COLUMN aevon.rejections.reason IS 'The error''s message.';
+COMMENT ON COLUMN aevon.rejections.detail IS 'The error''s detail, or NULL.';
+COMMENT ON COLUMN aevon.rejections.payload IS 'The event as it was sent.';
+
+COMMENT ON TABLE aevon.grants IS 'Which role may do what with which tenant. Changed by aevon_grant and aevon_revoke.';
+COMMENT ON COLUMN aevon.grants.tenant IS 'Name of the tenant; ''*'': all.';
+COMMENT ON COLUMN aevon.grants.role IS 'The role; its members have the privilege too.';
+COMMENT ON COLUMN aevon.grants.privilege IS 'ingest, read, void or operate.';
+COMMENT ON COLUMN aevon.grants.granted_by IS 'Role that granted it.';
+COMMENT ON COLUMN aevon.grants.granted_at IS 'When it was granted.';
