@@ -198,12 +198,12 @@ CREATE TABLE aevon.rules (
 -- Cuts: which transactions' events are inside the buckets of a measure.
 -- measure_key 0 is the cut of the log itself.
 CREATE TABLE aevon.sweep_checkpoints (
-	xmax        bigint NOT NULL,
+	cut_xmax    bigint NOT NULL,
 	swept_at    timestamptz,
 	event_count bigint NOT NULL DEFAULT 0,
 	measure_key integer NOT NULL,
 	caught_up   boolean NOT NULL DEFAULT false,
-	xip         bigint[] NOT NULL,
+	cut_xip     bigint[] NOT NULL,
 	PRIMARY KEY (measure_key)
 ) WITH (fillfactor = 50);
 
@@ -260,7 +260,7 @@ CREATE TABLE aevon.touched_days (
 -- Snapshots: the value of one day's metric at one cut.
 CREATE TABLE aevon.snapshots (
 	series_key  bigint NOT NULL,
-	xmax        bigint NOT NULL,
+	cut_xmax    bigint NOT NULL,
 	taken_at    timestamptz NOT NULL,
 	event_count bigint NOT NULL,
 	late_count  bigint NOT NULL,
@@ -268,7 +268,7 @@ CREATE TABLE aevon.snapshots (
 	revision    integer NOT NULL,
 	delta       numeric,
 	status      text COLLATE "C" NOT NULL CHECK (status IN ('provisional', 'final', 'revised')),
-	xip         bigint[] NOT NULL,
+	cut_xip     bigint[] NOT NULL,
 	stats       jsonb NOT NULL,
 	PRIMARY KEY (series_key, day, revision)
 );
@@ -281,10 +281,10 @@ CREATE TABLE aevon.sweeps (
 	duration_ms   double precision NOT NULL,
 	event_count   bigint NOT NULL,
 	bucket_count  bigint NOT NULL,
-	xmax          bigint,
+	cut_xmax      bigint,
 	measure_count integer NOT NULL,
 	by_worker     boolean NOT NULL,
-	xip           bigint[],
+	cut_xip       bigint[],
 	error_state   text,
 	error_message text,
 	PRIMARY KEY (sweep_id)
@@ -544,12 +544,23 @@ CREATE FUNCTION aevon_schedule(sweep_schedule text DEFAULT '* * * * *')
 -- ---------------------------------------------------------------------------
 -- 6. What a dump carries: all that is not derived from the install script.
 -- ---------------------------------------------------------------------------
-SELECT pg_catalog.pg_extension_config_dump(c.oid, '')
-FROM pg_catalog.pg_class c
-WHERE c.relnamespace OPERATOR(pg_catalog.=) 'aevon'::pg_catalog.regnamespace
-	AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,S}'::"char"[])
-	AND c.relname OPERATOR(pg_catalog.<>) 'log_parts';
-SELECT pg_catalog.pg_extension_config_dump('aevon.log_parts', 'WHERE part > 1');
+-- (One statement each: a query would update pg_extension's row but once.)
+DO $dump$
+DECLARE
+	rel record;
+BEGIN
+	FOR rel IN
+		SELECT c.oid, c.relname
+		FROM pg_catalog.pg_class c
+		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'aevon'::pg_catalog.regnamespace
+			AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,S}'::"char"[])
+		ORDER BY c.oid
+	LOOP
+		PERFORM pg_catalog.pg_extension_config_dump(rel.oid,
+			CASE WHEN rel.relname OPERATOR(pg_catalog.=) 'log_parts' THEN 'WHERE part > 1' ELSE '' END);
+	END LOOP;
+END
+$dump$;
 
 -- ---------------------------------------------------------------------------
 -- 7. Comments: the reference that psql's \d+ and \df+ show.
@@ -825,12 +836,12 @@ COMMENT ON COLUMN aevon.rules.active_at IS 'When it began to answer from buckets
 COMMENT ON COLUMN aevon.rules.retired_at IS 'When it was replaced or dropped; NULL: it was not.';
 
 COMMENT ON TABLE aevon.sweep_checkpoints IS 'The cut of each measure: which transactions'' events are inside its buckets.';
-COMMENT ON COLUMN aevon.sweep_checkpoints.xmax IS 'Stamps from here on are outside.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.cut_xmax IS 'Stamps from here on are outside.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.swept_at IS 'When the cut was last moved; NULL: never.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.event_count IS 'Events folded so far.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.measure_key IS 'Whose cut; 0: that of the log itself.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.caught_up IS 'Whether the backfill from the log has been completed.';
-COMMENT ON COLUMN aevon.sweep_checkpoints.xip IS 'Stamps below xmax that are outside too.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.cut_xip IS 'Stamps below cut_xmax that are outside too.';
 
 COMMENT ON TABLE aevon.series IS 'One row per measure, subject and dimension values.';
 COMMENT ON COLUMN aevon.series.series_key IS 'The key.';
@@ -862,7 +873,7 @@ COMMENT ON COLUMN aevon.touched_days.day IS 'Days since 2000-01-01.';
 
 COMMENT ON TABLE aevon.snapshots IS 'The value of one day''s metric at one cut, never changed afterwards.';
 COMMENT ON COLUMN aevon.snapshots.series_key IS 'Which series.';
-COMMENT ON COLUMN aevon.snapshots.xmax IS 'The cut: stamps from here on are outside.';
+COMMENT ON COLUMN aevon.snapshots.cut_xmax IS 'The cut: stamps from here on are outside.';
 COMMENT ON COLUMN aevon.snapshots.taken_at IS 'When it was taken.';
 COMMENT ON COLUMN aevon.snapshots.event_count IS 'Events of the day inside the cut.';
 COMMENT ON COLUMN aevon.snapshots.late_count IS 'Of these, events ingested after the day''s end.';
@@ -870,7 +881,7 @@ COMMENT ON COLUMN aevon.snapshots.day IS 'Days since 2000-01-01 (UTC).';
 COMMENT ON COLUMN aevon.snapshots.revision IS 'Number within the day, from 1 up.';
 COMMENT ON COLUMN aevon.snapshots.delta IS 'Change of the value against the revision before; NULL: there is none.';
 COMMENT ON COLUMN aevon.snapshots.status IS 'provisional, final or revised.';
-COMMENT ON COLUMN aevon.snapshots.xip IS 'The cut: stamps below xmax that are outside too.';
+COMMENT ON COLUMN aevon.snapshots.cut_xip IS 'The cut: stamps below cut_xmax that are outside too.';
 COMMENT ON COLUMN aevon.snapshots.stats IS 'Every statistic of the rule by name.';
 
 COMMENT ON TABLE aevon.sweeps IS 'The log of sweeps, failed ones too.';
@@ -879,10 +890,10 @@ COMMENT ON COLUMN aevon.sweeps.started_at IS 'When it began.';
 COMMENT ON COLUMN aevon.sweeps.duration_ms IS 'How long it took, in milliseconds.';
 COMMENT ON COLUMN aevon.sweeps.event_count IS 'Events read.';
 COMMENT ON COLUMN aevon.sweeps.bucket_count IS 'Bucket rows written.';
-COMMENT ON COLUMN aevon.sweeps.xmax IS 'The new cut: stamps from here on are outside.';
+COMMENT ON COLUMN aevon.sweeps.cut_xmax IS 'The new cut: stamps from here on are outside.';
 COMMENT ON COLUMN aevon.sweeps.measure_count IS 'Measures whose cut moved.';
 COMMENT ON COLUMN aevon.sweeps.by_worker IS 'Whether the background worker ran it.';
-COMMENT ON COLUMN aevon.sweeps.xip IS 'The new cut: stamps below xmax that are outside too.';
+COMMENT ON COLUMN aevon.sweeps.cut_xip IS 'The new cut: stamps below cut_xmax that are outside too.';
 COMMENT ON COLUMN aevon.sweeps.error_state IS 'SQLSTATE if it failed, else NULL.';
 COMMENT ON COLUMN aevon.sweeps.error_message IS 'Message if it failed, else NULL.';
 
