@@ -1,0 +1,400 @@
+/*
+ * store.c
+ *		The bucket tables: series, and their packed minutes and days.
+ *
+ * Rows are found and written straight through the index and the table access
+ * method, not through SPI: a sweep or a read touches many, each by key, and
+ * the executor would cost more than the row.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "commands/sequence.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "catalog.h"
+#include "store.h"
+
+typedef struct StoreTable
+{
+	Relation	heap;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;		/* what was found */
+	TupleTableSlot *new_slot;	/* what is written */
+	ResultRelInfo *target;		/* writers only */
+} StoreTable;
+
+struct AevonStore
+{
+	Snapshot	snapshot;
+	bool		for_writing;
+	EState	   *estate;			/* writers only */
+	MemoryContext scratch;		/* of one row */
+	StoreTable	series;
+	StoreTable	tiers[AEVON_TIER_COUNT];
+};
+
+static void open_table(AevonStore *store, StoreTable *table, AevonRelation heap,
+					   AevonRelation index, int nkeys);
+static void close_table(AevonStore *store, StoreTable *table);
+static bool find_row(AevonStore *store, StoreTable *table, int64 series_key, int64 at_most);
+static int64 row_first_window(StoreTable *table);
+static const bytea *row_state(StoreTable *table);
+static void visit_row(const bytea *state, const AevonVisit *visit,
+					  AevonStateVisitor visitor, void *context);
+static bool one_group(const AevonVisit *visit, int64 first, int64 last);
+static int64 bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first);
+static int	write_packed(AevonStore *store, StoreTable *table, int64 series_key,
+						 int64 first_window, AevonPacked *packed, bool appended);
+static bytea *encode_fitting(AevonPacked *packed, bool appended, AevonPacked *rest);
+static void write_row(AevonStore *store, StoreTable *table, int64 series_key,
+					  int64 first_window, bytea *state, bool update);
+static void insert_row(AevonStore *store, StoreTable *table);
+
+AevonStore *
+aevon_store_open(Snapshot snapshot, bool for_writing)
+{
+	AevonStore *store = palloc0(sizeof(AevonStore));
+
+	store->snapshot = snapshot;
+	store->for_writing = for_writing;
+	store->scratch = AllocSetContextCreate(CurrentMemoryContext, "aevon bucket row",
+										   ALLOCSET_DEFAULT_SIZES);
+	if (for_writing)
+	{
+		store->estate = CreateExecutorState();
+		store->estate->es_snapshot = snapshot;
+	}
+	open_table(store, &store->series, AEVON_SERIES, AEVON_SERIES_SUBJECT, 3);
+	open_table(store, &store->tiers[AEVON_TIER_1M], AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY, 2);
+	open_table(store, &store->tiers[AEVON_TIER_1D], AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY, 2);
+	return store;
+}
+
+void
+aevon_store_close(AevonStore *store)
+{
+	close_table(store, &store->series);
+	for (int i = 0; i < AEVON_TIER_COUNT; i++)
+		close_table(store, &store->tiers[i]);
+	if (store->estate != NULL)
+		FreeExecutorState(store->estate);
+	MemoryContextDelete(store->scratch);
+	pfree(store);
+}
+
+int64
+aevon_store_find_series(AevonStore *store, int32 measure_key, int32 subject_key)
+{
+	StoreTable *table = &store->series;
+	ScanKeyData keys[3];
+	bool		isnull;
+	Datum		no_dims = PointerGetDatum(cstring_to_text(""));
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(measure_key));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(subject_key));
+	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_BYTEAEQ, no_dims);
+	index_rescan(table->scan, keys, 3, NULL, 0);
+	if (!index_getnext_slot(table->scan, ForwardScanDirection, table->slot))
+		return 0;
+	return DatumGetInt64(slot_getattr(table->slot, Anum_series_series_key, &isnull));
+}
+
+int64
+aevon_store_make_series(AevonStore *store, int32 measure_key, int32 tenant_key,
+						int32 subject_key)
+{
+	int64		series_key = aevon_store_find_series(store, measure_key, subject_key);
+	TupleTableSlot *slot = store->series.new_slot;
+
+	if (series_key != 0)
+		return series_key;
+	series_key = nextval_internal(aevon_catalog_oid(AEVON_SERIES_KEY_SEQ), false);
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, false, Natts_series * sizeof(bool));
+	slot->tts_values[Anum_series_series_key - 1] = Int64GetDatum(series_key);
+	slot->tts_values[Anum_series_measure_key - 1] = Int32GetDatum(measure_key);
+	slot->tts_values[Anum_series_tenant_key - 1] = Int32GetDatum(tenant_key);
+	slot->tts_values[Anum_series_subject_key - 1] = Int32GetDatum(subject_key);
+	slot->tts_values[Anum_series_dims_digest - 1] = PointerGetDatum(cstring_to_text(""));
+	slot->tts_values[Anum_series_dims - 1] =
+		DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	ExecStoreVirtualTuple(slot);
+	insert_row(store, &store->series);
+	return series_key;
+}
+
+void
+aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor visitor,
+				  void *context)
+{
+	StoreTable *table = &store->tiers[visit->tier];
+	bool		found;
+
+	if (visit->from >= visit->until)
+		return;
+
+	/* backwards, so that the row that covers `from` is simply the last */
+	found = find_row(store, table, visit->series_key, visit->until - 1);
+	while (found)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
+
+		CHECK_FOR_INTERRUPTS();
+		visit_row(row_state(table), visit, visitor, context);
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(store->scratch);
+		if (row_first_window(table) <= visit->from)
+			break;
+		found = index_getnext_slot(table->scan, BackwardScanDirection, table->slot);
+	}
+}
+
+int
+aevon_store_merge(AevonStore *store, AevonTier tier, int64 series_key,
+				  const AevonWindowState *states, int count)
+{
+	StoreTable *table = &store->tiers[tier];
+	int			written = 0;
+
+	for (int i = 0; i < count;)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
+		int64		first_window = AEVON_WINDOW_MIN;
+		int64		bound = AEVON_WINDOW_MAX;
+		bool		appended;
+		AevonPacked packed = {0};
+
+		/* mostly the last row of the series is the one, and nothing follows */
+		if (find_row(store, table, series_key, AEVON_WINDOW_MAX))
+		{
+			if (row_first_window(table) > states[i].window)
+			{
+				if (!find_row(store, table, series_key, states[i].window))
+					elog(ERROR, "series " INT64_FORMAT " has no leftmost bucket row", series_key);
+				bound = bound_after(store, table, series_key, row_first_window(table));
+			}
+			first_window = row_first_window(table);
+			aevon_packed_decode(row_state(table), false, &packed);
+		}
+		else
+			ExecClearTuple(table->slot);
+
+		appended = packed.count == 0 || states[i].window > packed.last;
+		for (; i < count && states[i].window < bound; i++)
+			aevon_packed_add(&packed, states[i].window, states[i].partial);
+		written += write_packed(store, table, series_key, first_window, &packed, appended);
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(store->scratch);
+	}
+	return written;
+}
+
+static void
+open_table(AevonStore *store, StoreTable *table, AevonRelation heap, AevonRelation index,
+		   int nkeys)
+{
+	LOCKMODE	lock = store->for_writing ? RowExclusiveLock : AccessShareLock;
+
+	table->heap = table_open(aevon_catalog_oid(heap), lock);
+	table->index = index_open(aevon_catalog_oid(index), lock);
+	table->slot = table_slot_create(table->heap, NULL);
+	table->scan = index_beginscan(table->heap, table->index, store->snapshot, nkeys, 0);
+	if (store->for_writing)
+	{
+		table->new_slot = table_slot_create(table->heap, NULL);
+		table->target = makeNode(ResultRelInfo);
+		InitResultRelInfo(table->target, table->heap, 1, NULL, 0);
+		ExecOpenIndices(table->target, false);
+	}
+}
+
+/* Locks stay until the transaction's end. */
+static void
+close_table(AevonStore *store, StoreTable *table)
+{
+	index_endscan(table->scan);
+	ExecDropSingleTupleTableSlot(table->slot);
+	if (store->for_writing)
+	{
+		ExecDropSingleTupleTableSlot(table->new_slot);
+		ExecCloseIndices(table->target);
+	}
+	index_close(table->index, NoLock);
+	table_close(table->heap, NoLock);
+}
+
+/* The series' row with the greatest first_window that is not above at_most. */
+static bool
+find_row(AevonStore *store, StoreTable *table, int64 series_key, int64 at_most)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(series_key));
+	ScanKeyInit(&keys[1], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(at_most));
+	index_rescan(table->scan, keys, 2, NULL, 0);
+	return index_getnext_slot(table->scan, BackwardScanDirection, table->slot);
+}
+
+static int64
+row_first_window(StoreTable *table)
+{
+	bool		isnull;
+
+	return DatumGetInt64(slot_getattr(table->slot, Anum_buckets_first_window, &isnull));
+}
+
+static const bytea *
+row_state(StoreTable *table)
+{
+	bool		isnull;
+
+	return DatumGetByteaPP(slot_getattr(table->slot, Anum_buckets_state, &isnull));
+}
+
+static void
+visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor,
+		  void *context)
+{
+	AevonPacked packed;
+
+	aevon_packed_decode(state, true, &packed);
+	if (packed.count == 0 || packed.last < visit->from || packed.first >= visit->until)
+		return;
+	if (packed.first >= visit->from && packed.last < visit->until &&
+		one_group(visit, packed.first, packed.last))
+	{
+		visitor(context, packed.first, &packed.merged);
+		return;
+	}
+
+	aevon_packed_decode(state, false, &packed);
+	for (int i = 0; i < packed.count; i++)
+	{
+		const AevonPackedEntry *entry = &packed.entries[i];
+
+		if (entry->window >= visit->from && entry->window < visit->until)
+			visitor(context, entry->window, &entry->partial);
+	}
+}
+
+static bool
+one_group(const AevonVisit *visit, int64 first, int64 last)
+{
+	return visit->group == 0 ||
+		aevon_window_of(first, visit->group) == aevon_window_of(last, visit->group);
+}
+
+/* first_window of the row after the one that begins at `first`. */
+static int64
+bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first)
+{
+	IndexScanDesc scan = index_beginscan(table->heap, table->index, store->snapshot, 2, 0);
+	TupleTableSlot *slot = table_slot_create(table->heap, NULL);
+	ScanKeyData keys[2];
+	int64		bound = AEVON_WINDOW_MAX;
+	bool		isnull;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(series_key));
+	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(first));
+	index_rescan(scan, keys, 2, NULL, 0);
+	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+		bound = DatumGetInt64(slot_getattr(slot, Anum_buckets_first_window, &isnull));
+	ExecDropSingleTupleTableSlot(slot);
+	index_endscan(scan);
+	return bound;
+}
+
+/* Write a row, split into as many as it takes; the first replaces the one found. */
+static int
+write_packed(AevonStore *store, StoreTable *table, int64 series_key, int64 first_window,
+			 AevonPacked *packed, bool appended)
+{
+	bool		update = !TTS_EMPTY(table->slot);
+	int			written = 0;
+	AevonPacked rest = *packed;
+
+	while (rest.count > 0)
+	{
+		AevonPacked left = rest;
+		bytea	   *state = encode_fitting(&left, appended, &rest);
+
+		write_row(store, table, series_key, first_window, state, update && written == 0);
+		written++;
+		if (rest.count > 0)
+			first_window = rest.first;
+	}
+	return written;
+}
+
+/*
+ * Encode as many of the first entries as one row may hold and leave the others
+ * in `rest`.  A row that grew at its end is cut there and stays full, as the
+ * rightmost page of a B-tree does; another is cut in halves.
+ */
+static bytea *
+encode_fitting(AevonPacked *packed, bool appended, AevonPacked *rest)
+{
+	bytea	   *state;
+
+	memset(rest, 0, sizeof(*rest));
+	if (packed->count > AEVON_PACKED_WINDOWS)
+		aevon_packed_split(packed, appended || packed->count > 2 * AEVON_PACKED_WINDOWS ?
+						   AEVON_PACKED_WINDOWS : packed->count / 2, rest);
+	state = aevon_packed_encode(packed);
+	while (VARSIZE(state) > AEVON_PACKED_BYTES && packed->count > 1)
+	{
+		AevonPacked right;
+
+		aevon_packed_split(packed, packed->count / 2, &right);
+		for (int i = 0; i < rest->count; i++)
+			aevon_packed_add(&right, rest->entries[i].window, &rest->entries[i].partial);
+		*rest = right;
+		state = aevon_packed_encode(packed);
+	}
+	return state;
+}
+
+static void
+write_row(AevonStore *store, StoreTable *table, int64 series_key, int64 first_window,
+		  bytea *state, bool update)
+{
+	TupleTableSlot *slot = table->new_slot;
+	EPQState	epq;
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, false, Natts_buckets * sizeof(bool));
+	slot->tts_values[Anum_buckets_series_key - 1] = Int64GetDatum(series_key);
+	slot->tts_values[Anum_buckets_first_window - 1] = Int64GetDatum(first_window);
+	slot->tts_values[Anum_buckets_state - 1] = PointerGetDatum(state);
+	ExecStoreVirtualTuple(slot);
+	if (!update)
+	{
+		insert_row(store, table);
+		return;
+	}
+	EvalPlanQualInit(&epq, store->estate, NULL, NIL, -1);
+	ExecSimpleRelationUpdate(table->target, store->estate, &epq, table->slot, slot);
+	EvalPlanQualEnd(&epq);
+	ResetPerTupleExprContext(store->estate);
+}
+
+static void
+insert_row(AevonStore *store, StoreTable *table)
+{
+	ExecSimpleRelationInsert(table->target, store->estate, table->new_slot);
+	ResetPerTupleExprContext(store->estate);
+}
