@@ -1,0 +1,12 @@
+# Every sql/*.sql through pg_regress, in one database, in order of name.
+use strict;
+use warnings;
+
+use RegressRunner;
+
+run_regress_files(
+	name => 'regress',
+	program => $ENV{PG_REGRESS},
+	files => 'sql/*.sql',
+	suffix => '.sql',
+	input => '.');
