@@ -56,7 +56,7 @@ else
 
 # Run as plain recipes, each step by a make of its own.
 export PG_CONFIG DESTDIR LOG SITE
-ready = tools/setup.sh $(1) && $(MAKE) --no-print-directory all && tools/install.sh
+ready = tools/setup.sh $(1) && $(MAKE) -s --no-print-directory all && tools/install.sh
 
 all install installcheck uninstall clean:
 	@$(MAKE) --no-print-directory $@
@@ -66,7 +66,7 @@ setup:
 
 check:
 	@$(call ready,check)
-	@tools/lint/layers.sh
+	@tools/lint/layers.pl
 	@tools/staged.sh tools/run-tests.sh
 
 torture:

@@ -16,6 +16,7 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 
 our @EXPORT = qw(aevon_node aevon_create aevon_conf);
 
@@ -56,8 +57,17 @@ sub aevon_node
 	$node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ],
 		%{ $option{init} // {} });
 	$node->append_conf('postgresql.conf', aevon_conf($node, %option));
-	$node->start if $option{start} // 1;
+	start_or_show_log($node) if $option{start} // 1;
 	return $node;
+}
+
+sub start_or_show_log
+{
+	my ($node) = @_;
+
+	return if $node->start(fail_ok => 1);
+	diag(slurp_file($node->logfile));
+	die 'cluster "' . $node->name . "\" does not start\n";
 }
 
 # A database with the extension.
