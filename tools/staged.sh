@@ -72,8 +72,8 @@ child=$!
 status=0
 wait "$child" || status=$?
 child=
+rm -rf "$source_dir/tmp_check"
 if [ "$status" != 0 ] && [ -d "$stage/tmp/tmp_check/log" ]; then
-	rm -rf "$source_dir/tmp_check"
 	mkdir -p "$source_dir/tmp_check"
 	cp -r "$stage/tmp/tmp_check/log" "$source_dir/tmp_check/" 2>/dev/null || true
 fi
