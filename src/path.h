@@ -11,6 +11,9 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
+/* Longest text of a path, in bytes. */
+#define AEVON_MAX_PATH 4000
+
 typedef struct AevonPath AevonPath;
 
 typedef enum AevonMatch
@@ -23,24 +26,37 @@ typedef enum AevonMatch
 /*
  * Compile a path in the current memory context.  A bare key (a letter or
  * underscore, then letters, digits, underscores) is short for $."key".
- * Raises 22023, naming `what` ("value", "filter", ...), for text that is not a
- * jsonpath and for paths that use .datetime(), whose result depends on the
- * session.
+ * Raises, naming `what` ("value", "filter", ...):
+ *	22001	text longer than AEVON_MAX_PATH
+ *	22023	text that is not a jsonpath; .datetime(), whose result depends on
+ *			the session; $variables, which nothing sets
+ *	54000	paths nested too deep, or that multiply their items (.** in .**),
+ *			so that no event can exhaust stack or memory
  */
 extern AevonPath *aevon_path_compile(const char *source, const char *what);
 
 /*
+ * The path's text in PostgreSQL's own spelling, which compiles to the same
+ * path; lives as long as the path.
+ */
+extern const char *aevon_path_text(const AevonPath *path);
+
+/*
  * The first item the path yields, if that is a JSON number: true, and *value
  * points into the document or to palloc'd memory.  False for anything else,
- * an evaluation error included; raises nothing but cancellation, shutdown and
- * out of memory.
+ * and if evaluation raises an error, be it behind the first item.
+ *
+ * Both evaluate in the current memory context, and raise nothing that the
+ * document could cause: only cancellation, shutdown, out of memory, and a
+ * stack that the caller had used up.  Neither may be called with interrupts
+ * held off.
  */
 extern bool aevon_path_number(const AevonPath *path, Jsonb *document, Numeric *value);
 
 /*
  * Does the filter match?  A filter that ends in `? (...)` matches when it
- * yields any item; any other when its first item is the boolean true.  Items
- * that are neither boolean nor null count as an evaluation error.
+ * yields any item; any other when its first item is the boolean true.  First
+ * items that are neither boolean nor null count as an evaluation error.
  */
 extern AevonMatch aevon_path_match(const AevonPath *path, Jsonb *document);
 

@@ -1,0 +1,458 @@
+/*
+ * path.c
+ *		jsonpath as rules use it: compiled once, evaluated per event.
+ *
+ * Most rules ask for a plain member, $.a.b: that is walked here.  All other
+ * paths, and documents in which a plain path meets an array (lax mode looks
+ * into it), go to PostgreSQL's engine.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonpath.h"
+
+#include "path.h"
+
+/* Deepest nesting of accessors and operators; the engine recurses on each. */
+#define MAX_DEPTH 250
+
+/*
+ * How many times its items a path may multiply, by estimate: one .** and two
+ * .keyvalue(), say.
+ */
+#define MAX_EXPANSION 10000
+#define ANY_EXPANSION 1000		/* .** in a deep document */
+#define KEYVALUE_EXPANSION 3	/* members of what .keyvalue() makes */
+
+typedef struct PathKey
+{
+	char	   *name;			/* into the compiled path */
+	int			length;
+} PathKey;
+
+struct AevonPath
+{
+	JsonPath   *compiled;
+	char	   *text;
+	bool		ends_in_filter;
+	int			key_count;		/* of a plain member path; 0: not plain */
+	PathKey    *keys;
+	Jsonb	   *variables;		/* an empty object */
+};
+
+typedef enum PlainResult
+{
+	PLAIN_FOUND,
+	PLAIN_MISSING,
+	PLAIN_UNDECIDED				/* ask the engine */
+} PlainResult;
+
+/* A walk over a compiled path in search of what rules may not use. */
+typedef struct PathCheck
+{
+	const char *source;
+	const char *what;
+	int64		expansion;
+} PathCheck;
+
+static char *expand_source(const char *source, const char *what);
+static JsonPath *parse_path(const char *source, const char *what);
+static bool is_definition_error(int sqlstate);
+static char *canonical_text(JsonPath *compiled, char *source);
+static void check_items(PathCheck *check, JsonPathItem *item, int depth);
+static void check_operands(PathCheck *check, JsonPathItem *item, int depth);
+static void refuse_path(const PathCheck *check, int sqlstate, const char *reason) pg_attribute_noreturn();
+static void describe_chain(AevonPath *path);
+static Jsonb *empty_object(void);
+static AevonMatch first_item(const AevonPath *path, Jsonb *document, JsonbValue *item);
+static PlainResult find_plain(const AevonPath *path, Jsonb *document, JsonbValue *item);
+static AevonMatch ask_engine(const AevonPath *path, Jsonb *document, JsonbValue *item);
+static bool is_evaluation_error(int sqlstate);
+
+AevonPath *
+aevon_path_compile(const char *source, const char *what)
+{
+	AevonPath  *path = palloc0(sizeof(AevonPath));
+	char	   *expanded = expand_source(source, what);
+	PathCheck	check = {.source = source,.what = what,.expansion = 1};
+	JsonPathItem root;
+
+	path->compiled = parse_path(expanded, what);
+	jspInit(&root, path->compiled);
+	check_items(&check, &root, 0);
+	path->text = canonical_text(path->compiled, expanded);
+	path->variables = empty_object();
+	describe_chain(path);
+	return path;
+}
+
+const char *
+aevon_path_text(const AevonPath *path)
+{
+	return path->text;
+}
+
+bool
+aevon_path_number(const AevonPath *path, Jsonb *document, Numeric *value)
+{
+	JsonbValue	item;
+
+	if (first_item(path, document, &item) != AEVON_MATCH_YES || item.type != jbvNumeric)
+		return false;
+	*value = item.val.numeric;
+	return true;
+}
+
+AevonMatch
+aevon_path_match(const AevonPath *path, Jsonb *document)
+{
+	JsonbValue	item;
+	AevonMatch	match = first_item(path, document, &item);
+
+	if (match != AEVON_MATCH_YES || path->ends_in_filter)
+		return match;
+	if (item.type == jbvBool)
+		return item.val.boolean ? AEVON_MATCH_YES : AEVON_MATCH_NO;
+	return item.type == jbvNull ? AEVON_MATCH_NO : AEVON_MATCH_ERROR;
+}
+
+/* The source without white space around it; a bare key spelled out. */
+static char *
+expand_source(const char *source, const char *what)
+{
+	static const char space[] = " \t\r\n\f\v";
+	size_t		length;
+	size_t		i;
+	char	   *trimmed;
+
+	if (strlen(source) > AEVON_MAX_PATH)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("jsonpath of \"%s\" is too long", what),
+				 errdetail("It has %zu bytes; the limit is %d.", strlen(source), AEVON_MAX_PATH)));
+	source += strspn(source, space);
+	length = strlen(source);
+	while (length > 0 && strchr(space, source[length - 1]) != NULL)
+		length--;
+	trimmed = pnstrdup(source, length);
+
+	for (i = 0; i < length; i++)
+	{
+		unsigned char c = (unsigned char) trimmed[i];
+		bool		letter = c == '_' || IS_HIGHBIT_SET(c) ||
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		if (!letter && !(i > 0 && c >= '0' && c <= '9'))
+			return trimmed;
+	}
+	return length == 0 ? trimmed : psprintf("$.\"%s\"", trimmed);
+}
+
+/* Parse; a complaint of PostgreSQL becomes a 22023 that says which argument. */
+static JsonPath *
+parse_path(const char *source, const char *what)
+{
+	MemoryContext context = CurrentMemoryContext;
+	JsonPath   *volatile compiled = NULL;
+
+	PG_TRY();
+	{
+		compiled = DatumGetJsonPathP(DirectFunctionCall1(jsonpath_in, CStringGetDatum(source)));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		if (!is_definition_error(geterrcode()))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" is not a valid jsonpath", what, source),
+				 errdetail("PostgreSQL says: %s.", error->message),
+				 errhint("Give a jsonpath such as $.amount, or a bare key such as amount.")));
+	}
+	PG_END_TRY();
+	return compiled;
+}
+
+/* Is this what a bad path raises, rather than trouble of the server? */
+static bool
+is_definition_error(int sqlstate)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case ERRCODE_DATA_EXCEPTION:
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+		case ERRCODE_FEATURE_NOT_SUPPORTED:
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * PostgreSQL's spelling of the path.  Should that not compile to the very
+ * same path, the author's own text stays.
+ */
+static char *
+canonical_text(JsonPath *compiled, char *source)
+{
+	char	   *text = DatumGetCString(DirectFunctionCall1(jsonpath_out, PointerGetDatum(compiled)));
+	JsonPath   *again = DatumGetJsonPathP(DirectFunctionCall1(jsonpath_in, CStringGetDatum(text)));
+
+	if (VARSIZE(again) != VARSIZE(compiled) || memcmp(again, compiled, VARSIZE(compiled)) != 0)
+		text = source;
+	return text;
+}
+
+/* Check an item, its operands, and the items that follow it. */
+static void
+check_items(PathCheck *check, JsonPathItem *item, int depth)
+{
+	JsonPathItem next;
+
+	for (;;)
+	{
+		if (++depth > MAX_DEPTH)
+			refuse_path(check, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+						"It nests too many accessors and operators.");
+		switch (item->type)
+		{
+			case jpiDatetime:
+				refuse_path(check, ERRCODE_INVALID_PARAMETER_VALUE,
+							"The result of .datetime() depends on the settings of a session.");
+			case jpiVariable:
+				refuse_path(check, ERRCODE_INVALID_PARAMETER_VALUE,
+							"It uses a variable, and nothing gives variables a value.");
+			case jpiAny:
+				check->expansion *= ANY_EXPANSION;
+				break;
+			case jpiKeyValue:
+				check->expansion *= KEYVALUE_EXPANSION;
+				break;
+			case jpiIndexArray:
+				check->expansion *= item->content.array.nelems;
+				break;
+			default:
+				break;
+		}
+		if (check->expansion > MAX_EXPANSION)
+			refuse_path(check, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+						"It could multiply the items of a document without bound.");
+		check_operands(check, item, depth);
+		if (!jspGetNext(item, &next))
+			break;
+		*item = next;
+	}
+}
+
+static void
+check_operands(PathCheck *check, JsonPathItem *item, int depth)
+{
+	JsonPathItem operand;
+	JsonPathItem bound;
+	int			i;
+
+	switch (item->type)
+	{
+		case jpiAnd:
+		case jpiOr:
+		case jpiEqual:
+		case jpiNotEqual:
+		case jpiLess:
+		case jpiGreater:
+		case jpiLessOrEqual:
+		case jpiGreaterOrEqual:
+		case jpiAdd:
+		case jpiSub:
+		case jpiMul:
+		case jpiDiv:
+		case jpiMod:
+		case jpiStartsWith:
+			jspGetLeftArg(item, &operand);
+			check_items(check, &operand, depth);
+			jspGetRightArg(item, &operand);
+			check_items(check, &operand, depth);
+			break;
+		case jpiNot:
+		case jpiIsUnknown:
+		case jpiExists:
+		case jpiPlus:
+		case jpiMinus:
+		case jpiFilter:
+			jspGetArg(item, &operand);
+			check_items(check, &operand, depth);
+			break;
+		case jpiLikeRegex:
+			jspInitByBuffer(&operand, item->base, item->content.like_regex.expr);
+			check_items(check, &operand, depth);
+			break;
+		case jpiIndexArray:
+			for (i = 0; i < item->content.array.nelems; i++)
+			{
+				bool		is_range = jspGetArraySubscript(item, &operand, &bound, i);
+
+				check_items(check, &operand, depth);
+				if (is_range)
+					check_items(check, &bound, depth);
+			}
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+refuse_path(const PathCheck *check, int sqlstate, const char *reason)
+{
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg("%s \"%s\" cannot be used in a rule", check->what, check->source),
+			 errdetail("%s", reason)));
+}
+
+/* Fill in ends_in_filter, and the keys if the path is plain. */
+static void
+describe_chain(AevonPath *path)
+{
+	JsonPathItem item;
+	JsonPathItem next;
+	bool		plain;
+
+	jspInit(&item, path->compiled);
+	plain = (path->compiled->header & JSONPATH_LAX) != 0 && item.type == jpiRoot;
+	path->keys = palloc(MAX_DEPTH * sizeof(PathKey));
+	while (jspGetNext(&item, &next))
+	{
+		if (next.type == jpiKey)
+		{
+			PathKey    *key = &path->keys[path->key_count++];
+
+			key->name = jspGetString(&next, &key->length);
+		}
+		else
+			plain = false;
+		item = next;
+	}
+	path->keys = repalloc(path->keys, Max(path->key_count, 1) * sizeof(PathKey));
+	path->ends_in_filter = item.type == jpiFilter;
+	if (!plain)
+		path->key_count = 0;
+}
+
+static Jsonb *
+empty_object(void)
+{
+	Jsonb	   *object = palloc0(VARHDRSZ + sizeof(JsonbContainer));
+
+	SET_VARSIZE(object, VARHDRSZ + sizeof(JsonbContainer));
+	object->root.header = JB_FOBJECT;
+	return object;
+}
+
+/* YES: *item is the first item; NO: there is none; ERROR. */
+static AevonMatch
+first_item(const AevonPath *path, Jsonb *document, JsonbValue *item)
+{
+	if (path->key_count > 0)
+	{
+		PlainResult result = find_plain(path, document, item);
+
+		if (result != PLAIN_UNDECIDED)
+			return result == PLAIN_FOUND ? AEVON_MATCH_YES : AEVON_MATCH_NO;
+	}
+	return ask_engine(path, document, item);
+}
+
+static PlainResult
+find_plain(const AevonPath *path, Jsonb *document, JsonbValue *item)
+{
+	JsonbContainer *container = &document->root;
+	int			i;
+
+	for (i = 0; i < path->key_count; i++)
+	{
+		const PathKey *key = &path->keys[i];
+
+		if (i > 0)
+		{
+			if (item->type != jbvBinary)
+				return PLAIN_MISSING;
+			container = item->val.binary.data;
+		}
+		if (!JsonContainerIsObject(container))
+			return PLAIN_UNDECIDED;
+		if (getKeyJsonValueFromContainer(container, key->name, key->length, item) == NULL)
+			return PLAIN_MISSING;
+	}
+	return PLAIN_FOUND;
+}
+
+/*
+ * Ask with errors thrown, not in silent mode: that would give the items before
+ * an error as if there had been none, and throws some errors all the same.
+ * The engine holds no resources but memory, so no subtransaction is needed to
+ * clean up behind it.
+ */
+static AevonMatch
+ask_engine(const AevonPath *path, Jsonb *document, JsonbValue *item)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile AevonMatch match = AEVON_MATCH_NO;
+
+	Assert(InterruptHoldoffCount == 0);
+	PG_TRY();
+	{
+		LOCAL_FCINFO(fcinfo, 4);
+		Datum		result;
+
+		InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
+		fcinfo->args[0].value = JsonbPGetDatum(document);
+		fcinfo->args[0].isnull = false;
+		fcinfo->args[1].value = PointerGetDatum(path->compiled);
+		fcinfo->args[1].isnull = false;
+		fcinfo->args[2].value = JsonbPGetDatum(path->variables);
+		fcinfo->args[2].isnull = false;
+		fcinfo->args[3].value = BoolGetDatum(false);
+		fcinfo->args[3].isnull = false;
+		result = jsonb_path_query_first(fcinfo);
+		if (!fcinfo->isnull)
+		{
+			Jsonb	   *found = DatumGetJsonbP(result);
+
+			if (!JsonbExtractScalar(&found->root, item))
+				item->type = jbvBinary;
+			match = AEVON_MATCH_YES;
+		}
+	}
+	PG_CATCH();
+	{
+		if (!is_evaluation_error(geterrcode()))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		match = AEVON_MATCH_ERROR;
+	}
+	PG_END_TRY();
+	return match;
+}
+
+/*
+ * Is this what a document can cause?  Cancellation, recovery conflicts and
+ * exhausted memory are not; nor is stack depth, since paths and documents are
+ * bounded: the caller's stack was full, and to count the event as erroneous
+ * would make the answer depend on who asks.
+ */
+static bool
+is_evaluation_error(int sqlstate)
+{
+	return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_DATA_EXCEPTION ||
+		sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+}
