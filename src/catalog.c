@@ -27,7 +27,7 @@ typedef struct QueryText
 } QueryText;
 
 static const QueryText queries[AEVON_QUERY_COUNT] = {
-	[AEVON_QUERY_NONE] = {"SELECT 1", {InvalidOid}},
+	[AEVON_QUERY_NONE] = {"", {InvalidOid}},
 #define AEVON_QUERY(name, sql, ...) \
 	[AEVON_QUERY_##name] = {.text = sql, .types = {__VA_ARGS__}},
 #include "queries.h"

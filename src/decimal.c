@@ -330,9 +330,9 @@ power_of_ten(int exponent)
 static bool
 rescale(int128 mantissa, int by, int128 *out)
 {
+	*out = mantissa;
 	if (by > 38)
 		return mantissa == 0;
-	*out = mantissa;
 	return by == 0 || !__builtin_mul_overflow(mantissa, power_of_ten(by), out);
 }
 
