@@ -28,7 +28,7 @@ SHLIB_LINK = -lyaml
 # clang does not know some of the options that Debian built PostgreSQL with
 ifneq (,$(findstring clang,$(CC)))
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
-	-Wno-unused-command-line-argument
+	-Wno-unused-command-line-argument -Wno-ignored-attributes
 endif
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
