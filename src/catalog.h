@@ -101,6 +101,23 @@ extern bool aevon_catalog_installed(void);
 #define Anum_sweep_checkpoints_xip 6
 #define Natts_sweep_checkpoints 6
 
+#define Anum_measures_measure_key 1
+#define Anum_measures_tenant_key 2
+#define Anum_measures_features 3
+#define Anum_measures_event_type 4
+#define Anum_measures_value 5
+#define Anum_measures_filter 6
+#define Natts_measures 10
+
+#define Anum_rules_rule_key 1
+#define Anum_rules_tenant_key 2
+#define Anum_rules_version 3
+#define Anum_rules_measure_key 4
+#define Anum_rules_name 5
+#define Anum_rules_state 6
+#define Anum_rules_operators 8
+#define Natts_rules 16
+
 #define Anum_series_series_key 1
 #define Anum_series_measure_key 2
 #define Anum_series_tenant_key 3

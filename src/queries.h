@@ -25,4 +25,119 @@ AEVON_QUERY(BUMP_GENERATION,
 	"INSERT INTO aevon.generation (generation)"
 	" VALUES (pg_catalog.nextval('aevon.generation_seq'))"
 	" ON CONFLICT (only_row) DO UPDATE SET generation = EXCLUDED.generation")
+AEVON_QUERY(LOCK_GENERATION,
+	"SELECT generation FROM aevon.generation FOR UPDATE")
+AEVON_QUERY(TRY_LOCK_GENERATION,
+	"SELECT generation FROM aevon.generation FOR UPDATE SKIP LOCKED")
+AEVON_QUERY(NEWEST_VERSION,
+	"SELECT version, state, fingerprint FROM aevon.rules"
+	" WHERE tenant_key OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	" ORDER BY version DESC LIMIT 1",
+	INT4OID, TEXTOID)
+AEVON_QUERY(FIND_MEASURE,
+	"SELECT m.measure_key, c.caught_up FROM aevon.measures m"
+	" JOIN aevon.sweep_checkpoints c ON c.measure_key OPERATOR(pg_catalog.=) m.measure_key"
+	" WHERE m.fingerprint OPERATOR(pg_catalog.=) $1"
+	" ORDER BY m.measure_key DESC LIMIT 1",
+	BYTEAOID)
+AEVON_QUERY(ADD_MEASURE,
+	"INSERT INTO aevon.measures (measure_key, tenant_key, features, event_type, value,"
+	" filter, dimensions, fingerprint, created_at)"
+	" VALUES (pg_catalog.nextval('aevon.measure_key_seq'), $1, $2, $3, $4, $5, $6, $7, $8)"
+	" RETURNING measure_key",
+	INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID)
+AEVON_QUERY(ADD_CHECKPOINT,
+	"INSERT INTO aevon.sweep_checkpoints (xmax, measure_key, xip) VALUES (0, $1, '{}')",
+	INT4OID)
+AEVON_QUERY(RETIRE_VERSIONS,
+	"UPDATE aevon.rules SET state = 'retired', retired_at = $3"
+	" WHERE tenant_key OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	" AND state OPERATOR(pg_catalog.<>) 'retired'",
+	INT4OID, TEXTOID, TIMESTAMPTZOID)
+AEVON_QUERY(RETIRE_BUILDING,
+	"UPDATE aevon.rules SET state = 'retired', retired_at = $3"
+	" WHERE tenant_key OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	" AND state OPERATOR(pg_catalog.=) 'building'",
+	INT4OID, TEXTOID, TIMESTAMPTZOID)
+AEVON_QUERY(ADD_VERSION,
+	"INSERT INTO aevon.rules (rule_key, tenant_key, version, measure_key, name, state,"
+	" event_type, operators, value, filter, dimensions, fingerprint, defined_by,"
+	" defined_at, active_at)"
+	" VALUES (pg_catalog.nextval('aevon.rule_key_seq'), $1, $2, $3, $4, $5, $6, $7, $8, $9,"
+	" $10, $11, $12, $13, $14)",
+	INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID,
+	JSONBOID, BYTEAOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
+AEVON_QUERY(VERSION_WORK,
+	"SELECT EXISTS (SELECT FROM aevon.rules r JOIN aevon.sweep_checkpoints c"
+	" ON c.measure_key OPERATOR(pg_catalog.=) r.measure_key"
+	" WHERE r.state OPERATOR(pg_catalog.=) 'building' AND c.caught_up),"
+	" EXISTS (SELECT FROM aevon.sweep_checkpoints c"
+	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
+	" AND NOT EXISTS (SELECT FROM aevon.rules r"
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
+	" AND r.state OPERATOR(pg_catalog.<>) 'retired')),"
+	" EXISTS (SELECT FROM aevon.measures m WHERE m.cleared_at IS NULL"
+	" AND NOT EXISTS (SELECT FROM aevon.sweep_checkpoints c"
+	" WHERE c.measure_key OPERATOR(pg_catalog.=) m.measure_key))")
+AEVON_QUERY(RETIRE_REPLACED,
+	"UPDATE aevon.rules o SET state = 'retired', retired_at = $1"
+	" FROM aevon.rules n JOIN aevon.sweep_checkpoints c"
+	" ON c.measure_key OPERATOR(pg_catalog.=) n.measure_key"
+	" WHERE n.state OPERATOR(pg_catalog.=) 'building' AND c.caught_up"
+	" AND o.state OPERATOR(pg_catalog.=) 'active'"
+	" AND o.tenant_key OPERATOR(pg_catalog.=) n.tenant_key"
+	" AND o.name OPERATOR(pg_catalog.=) n.name",
+	TIMESTAMPTZOID)
+AEVON_QUERY(ACTIVATE_BUILT,
+	"UPDATE aevon.rules n SET state = 'active', active_at = $1"
+	" FROM aevon.sweep_checkpoints c"
+	" WHERE c.measure_key OPERATOR(pg_catalog.=) n.measure_key"
+	" AND n.state OPERATOR(pg_catalog.=) 'building' AND c.caught_up",
+	TIMESTAMPTZOID)
+AEVON_QUERY(DROP_CHECKPOINTS,
+	"DELETE FROM aevon.sweep_checkpoints c"
+	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
+	" AND NOT EXISTS (SELECT FROM aevon.rules r"
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
+	" AND r.state OPERATOR(pg_catalog.<>) 'retired')")
+AEVON_QUERY(PICK_LEFTOVER,
+	"SELECT m.measure_key FROM aevon.measures m WHERE m.cleared_at IS NULL"
+	" AND NOT EXISTS (SELECT FROM aevon.sweep_checkpoints c"
+	" WHERE c.measure_key OPERATOR(pg_catalog.=) m.measure_key)"
+	" ORDER BY m.measure_key LIMIT 1 FOR UPDATE SKIP LOCKED")
+AEVON_QUERY(MARK_CLEARED,
+	"UPDATE aevon.measures SET cleared_at = $2"
+	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
+	INT4OID, TIMESTAMPTZOID)
+AEVON_QUERY(CLEAR_BUCKETS_1M,
+	"DELETE FROM aevon.buckets_1m WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT x.ctid FROM aevon.series s JOIN aevon.buckets_1m x"
+	" ON x.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 LIMIT $2))",
+	INT4OID, INT8OID)
+AEVON_QUERY(CLEAR_BUCKETS_1D,
+	"DELETE FROM aevon.buckets_1d WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT x.ctid FROM aevon.series s JOIN aevon.buckets_1d x"
+	" ON x.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 LIMIT $2))",
+	INT4OID, INT8OID)
+AEVON_QUERY(CLEAR_SKETCHES,
+	"DELETE FROM aevon.sketches WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT x.ctid FROM aevon.series s JOIN aevon.sketches x"
+	" ON x.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 LIMIT $2))",
+	INT4OID, INT8OID)
+AEVON_QUERY(CLEAR_TOUCHED_DAYS,
+	"DELETE FROM aevon.touched_days WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT x.ctid FROM aevon.series s JOIN aevon.touched_days x"
+	" ON x.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 LIMIT $2))",
+	INT4OID, INT8OID)
+AEVON_QUERY(CLEAR_SERIES,
+	"DELETE FROM aevon.series WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT s.ctid FROM aevon.series s"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND NOT EXISTS (SELECT FROM aevon.snapshots x"
+	" WHERE x.series_key OPERATOR(pg_catalog.=) s.series_key) LIMIT $2))",
+	INT4OID, INT8OID)
 /* *INDENT-ON* */

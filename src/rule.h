@@ -1,10 +1,15 @@
 /*
  * rule.h
- *		Rules and what they measure: load, validate, cache.
+ *		Rules and what they measure.
  *
  * Rules that ask for the same thing (tenant, event type, value, filter,
  * dimensions, kept statistics) share a measure, and so series, buckets, cut
- * and pass.  Layer 2.
+ * and pass.  A measure lives as long as it has a checkpoint: once a sweep has
+ * deleted that, the same question asked again gets a new measure, so that what
+ * is left of the old one's buckets can be cleared at leisure.
+ *
+ * rule.c loads and selects, rule_definition.c checks what an author gives,
+ * rule_version.c changes rules.  Layer 2.
  */
 #ifndef AEVON_RULE_H
 #define AEVON_RULE_H
@@ -28,8 +33,13 @@ typedef enum AevonOperator
 	AEVON_LAST
 } AevonOperator;
 
+#define AEVON_OPERATOR_COUNT (AEVON_LAST + 1)
+
 /* "count", "sum", ... */
 extern const char *aevon_operator_name(AevonOperator op);
+
+/* The operator of a name; false if there is none. */
+extern bool aevon_operator_find(const char *name, AevonOperator *op);
 
 typedef enum AevonRuleState
 {
@@ -65,65 +75,74 @@ typedef struct AevonRuleSet
 {
 	int64		generation;
 	int			rule_count;
-	AevonRule  *rules;			/* by name, tenant_key, version */
+	AevonRule  *rules;			/* by tenant_key, name, version */
 	int			measure_count;
 	AevonMeasure *measures;		/* by measure_key */
 } AevonRuleSet;
 
 /*
- * The rules visible in the snapshot.  Kept per backend as long as the
- * generation that the snapshot sees is the same; valid until the next call.
+ * The rules visible in the snapshot, retired versions included.  Kept per
+ * backend as long as the generation that the snapshot sees is the same; valid
+ * until the next call.
  */
 extern const AevonRuleSet *aevon_rule_load(Snapshot snapshot);
 
 /*
  * The rules that answer for a tenant: list of const AevonRule *, by name.
  * `name` NULL: each that is active for the tenant (a tenant's own hides a
- * global one of the same name).  "name": that one.  "name@2": that version.
- * Unknown names raise 42704.
+ * global one of the same name).  "name": that one.  "name@2": that version of
+ * it, in whatever state.  Unknown names, and those of dropped rules, raise
+ * 42704.
  */
 extern List *aevon_rule_select(const AevonRuleSet *set, int32 tenant_key, const char *name);
 
+/* NULL if there is no such measure. */
 extern const AevonMeasure *aevon_rule_measure(const AevonRuleSet *set, int32 measure_key);
-
-/* The generation of rules and grants that the snapshot sees; -1: none yet. */
-extern int64 aevon_rule_generation(Snapshot snapshot);
-
-/* Give rules and grants a new generation, in this transaction. */
-extern void aevon_rule_bump_generation(void);
-
-/*
- * Switch on every building version whose measure has caught up, and retire
- * the versions they replace; drop checkpoints, buckets and series of measures
- * that no live version needs.  Called by the sweep, after it moved the cuts,
- * in the same transaction.  True if anything changed.
- */
-extern bool aevon_rule_switch_versions(void);
 
 /* A rule as its author gives it; strings may be NULL where SQL allows. */
 typedef struct AevonRuleDefinition
 {
 	const char *name;
 	const char *event_type;
-	int			operator_count;
+	int			operator_count; /* -1: operators is NULL */
 	const char **operators;
 	const char *value;
 	const char *filter;
 	Jsonb	   *dimensions;		/* NULL: none */
 	const char *tenant;			/* NULL: every tenant */
+	Oid			author;			/* role, for the record */
 } AevonRuleDefinition;
 
 /*
- * Raises the definition's first error (22023, 22004, 22001, 0A000), or
+ * Raises the definition's first error (22023, 22004, 22001, 54000, 0A000), or
  * returns.
  */
 extern void aevon_rule_validate(const AevonRuleDefinition *definition);
 
 /*
  * Define a rule or its next version; the version number.  The same definition
- * as the newest version's changes nothing (*changed false).  The caller has
- * checked privileges and entered the owner's context.
+ * as the newest version's changes nothing (*changed false).
+ *
+ * For this and aevon_rule_drop the caller has checked privileges and entered
+ * the owner's context.  Both take turns by the row of the generation, to the
+ * end of the transaction: they wait for other definitions and for a sweep that
+ * switched versions, not for any other.  A stale snapshot gives 40001.
  */
 extern int	aevon_rule_define(const AevonRuleDefinition *definition, bool *changed);
+
+/* Retire all versions of a rule; 42704 if there is no live one. */
+extern void aevon_rule_drop(const char *name, const char *tenant);
+
+/*
+ * Switch on every building version whose measure has caught up, and retire
+ * the versions they replace; delete the checkpoints of measures that no live
+ * version needs, and a bounded part of what such measures left behind.
+ *
+ * Called by the sweep, in the owner's context, after it moved the cuts, in the
+ * same transaction, with all checkpoints locked.  Waits for nobody: what
+ * another transaction holds is left for the next sweep.  True if anything
+ * changed.
+ */
+extern bool aevon_rule_switch_versions(void);
 
 #endif							/* AEVON_RULE_H */

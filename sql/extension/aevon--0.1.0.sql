@@ -157,6 +157,7 @@ CREATE TABLE aevon.voids (
 CREATE INDEX voids_stamp ON aevon.voids (stamp);
 
 -- What a rule measures: rules that ask for the same thing share a measure.
+-- One without a checkpoint is dead: what is left of its buckets is cleared.
 CREATE SEQUENCE aevon.measure_key_seq AS integer;
 CREATE TABLE aevon.measures (
 	measure_key integer NOT NULL,
@@ -168,9 +169,10 @@ CREATE TABLE aevon.measures (
 	dimensions  jsonb NOT NULL,
 	fingerprint bytea NOT NULL,
 	created_at  timestamptz NOT NULL,
-	PRIMARY KEY (measure_key),
-	UNIQUE (fingerprint)
+	cleared_at  timestamptz,
+	PRIMARY KEY (measure_key)
 );
+CREATE INDEX measures_fingerprint ON aevon.measures (fingerprint);
 
 -- Rules and their versions.
 CREATE SEQUENCE aevon.rule_key_seq AS integer;

@@ -1,0 +1,448 @@
+/*
+ * rule.c
+ *		Loading rules and measures, and selecting those that answer.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "catalog.h"
+#include "dictionary.h"
+#include "rule.h"
+
+/* A heap scan by a snapshot, row by row. */
+typedef struct TableReader
+{
+	Relation	relation;
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+} TableReader;
+
+/* Rules of one owner (a tenant, or 0) and one name: [first, end). */
+typedef struct VersionRange
+{
+	int			first;
+	int			end;
+} VersionRange;
+
+static const char *const operator_names[AEVON_OPERATOR_COUNT] = {
+	[AEVON_COUNT] = "count",
+	[AEVON_SUM] = "sum",
+	[AEVON_MIN] = "min",
+	[AEVON_MAX] = "max",
+	[AEVON_AVG] = "avg",
+	[AEVON_LAST] = "last",
+};
+
+/*
+ * The set kept, its memory, and what it depends on besides the generation:
+ * generations start again when the extension is created again.
+ */
+static AevonRuleSet *kept_set;
+static MemoryContext kept_context;
+static Oid	kept_relation;
+
+static AevonRuleSet *load_set(Snapshot snapshot, bool *complete);
+static void load_measures(AevonRuleSet *set, Snapshot snapshot, bool *complete);
+static void load_rules(AevonRuleSet *set, Snapshot snapshot);
+static void open_reader(TableReader *reader, AevonRelation which, Snapshot snapshot);
+static void close_reader(TableReader *reader);
+static void read_measure(TupleTableSlot *slot, AevonMeasure *measure, bool *complete);
+static void read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *rule);
+static void read_operators(Datum operators, AevonRule *rule);
+static int32 read_integer(TupleTableSlot *slot, int column);
+static char *read_text(TupleTableSlot *slot, int column);
+static int	compare_measures(const void *a, const void *b);
+static int	compare_rules(const void *a, const void *b);
+static List *select_all(const AevonRuleSet *set, int32 tenant_key);
+static const AevonRule *active_version(const AevonRuleSet *set, VersionRange range);
+static VersionRange find_versions(const AevonRuleSet *set, int32 tenant_key, const char *name);
+static int	first_of_owner(const AevonRuleSet *set, int32 tenant_key, const char *name);
+static int	parse_version(const char *digits);
+static void raise_unknown(const char *name) pg_attribute_noreturn();
+
+const char *
+aevon_operator_name(AevonOperator op)
+{
+	return operator_names[op];
+}
+
+bool
+aevon_operator_find(const char *name, AevonOperator *op)
+{
+	int			i;
+
+	for (i = 0; i < AEVON_OPERATOR_COUNT; i++)
+	{
+		if (strcmp(operator_names[i], name) == 0)
+		{
+			*op = (AevonOperator) i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const AevonRuleSet *
+aevon_rule_load(Snapshot snapshot)
+{
+	int64		generation = aevon_catalog_generation(snapshot);
+	Oid			relation = aevon_catalog_oid(AEVON_RULES);
+	MemoryContext context;
+	MemoryContext caller;
+	AevonRuleSet *set;
+	bool		complete;
+
+	if (kept_set != NULL && kept_set->generation == generation && kept_relation == relation)
+		return kept_set;
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "aevon rules", ALLOCSET_SMALL_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	set = load_set(snapshot, &complete);
+	MemoryContextSwitchTo(caller);
+
+	if (kept_context != NULL)
+		MemoryContextDelete(kept_context);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	kept_context = context;
+	kept_set = set;
+	kept_relation = complete ? relation : InvalidOid;
+	set->generation = generation;
+	return set;
+}
+
+List *
+aevon_rule_select(const AevonRuleSet *set, int32 tenant_key, const char *name)
+{
+	const char *at;
+	char	   *base;
+	int			version;
+	VersionRange range;
+	int			i;
+
+	if (name == NULL)
+		return select_all(set, tenant_key);
+
+	at = strchr(name, '@');
+	base = at == NULL ? pstrdup(name) : pnstrdup(name, at - name);
+	range = find_versions(set, tenant_key, base);
+	if (active_version(set, range) == NULL)
+		range = find_versions(set, 0, base);
+	if (active_version(set, range) == NULL)
+		raise_unknown(name);
+	if (at == NULL)
+		return list_make1(unconstify(AevonRule *, active_version(set, range)));
+
+	version = parse_version(at + 1);
+	for (i = range.first; i < range.end; i++)
+		if (set->rules[i].version == version)
+			return list_make1(&set->rules[i]);
+	raise_unknown(name);
+}
+
+const AevonMeasure *
+aevon_rule_measure(const AevonRuleSet *set, int32 measure_key)
+{
+	AevonMeasure wanted = {.measure_key = measure_key};
+
+	if (set->measure_count == 0)
+		return NULL;
+	return bsearch(&wanted, set->measures, set->measure_count, sizeof(AevonMeasure),
+				   compare_measures);
+}
+
+/* Load into the current memory context. */
+static AevonRuleSet *
+load_set(Snapshot snapshot, bool *complete)
+{
+	AevonRuleSet *set = palloc0(sizeof(AevonRuleSet));
+
+	*complete = true;
+	load_measures(set, snapshot, complete);
+	load_rules(set, snapshot);
+	return set;
+}
+
+static void
+load_measures(AevonRuleSet *set, Snapshot snapshot, bool *complete)
+{
+	TableReader reader;
+	int			room = 16;
+
+	set->measures = palloc(room * sizeof(AevonMeasure));
+	open_reader(&reader, AEVON_MEASURES, snapshot);
+	while (table_scan_getnextslot(reader.scan, ForwardScanDirection, reader.slot))
+	{
+		if (set->measure_count == room)
+		{
+			room *= 2;
+			set->measures = repalloc(set->measures, room * sizeof(AevonMeasure));
+		}
+		read_measure(reader.slot, &set->measures[set->measure_count++], complete);
+	}
+	close_reader(&reader);
+	qsort(set->measures, set->measure_count, sizeof(AevonMeasure), compare_measures);
+}
+
+static void
+load_rules(AevonRuleSet *set, Snapshot snapshot)
+{
+	TableReader reader;
+	int			room = 16;
+
+	set->rules = palloc(room * sizeof(AevonRule));
+	open_reader(&reader, AEVON_RULES, snapshot);
+	while (table_scan_getnextslot(reader.scan, ForwardScanDirection, reader.slot))
+	{
+		if (set->rule_count == room)
+		{
+			room *= 2;
+			set->rules = repalloc(set->rules, room * sizeof(AevonRule));
+		}
+		read_rule(reader.slot, set, &set->rules[set->rule_count++]);
+	}
+	close_reader(&reader);
+	qsort(set->rules, set->rule_count, sizeof(AevonRule), compare_rules);
+}
+
+static void
+open_reader(TableReader *reader, AevonRelation which, Snapshot snapshot)
+{
+	reader->relation = table_open(aevon_catalog_oid(which), AccessShareLock);
+	reader->scan = table_beginscan(reader->relation, snapshot, 0, NULL);
+	reader->slot = table_slot_create(reader->relation, NULL);
+}
+
+static void
+close_reader(TableReader *reader)
+{
+	table_endscan(reader->scan);
+	ExecDropSingleTupleTableSlot(reader->slot);
+	table_close(reader->relation, AccessShareLock);
+}
+
+static void
+read_measure(TupleTableSlot *slot, AevonMeasure *measure, bool *complete)
+{
+	char	   *event_type = read_text(slot, Anum_measures_event_type);
+	char	   *value = read_text(slot, Anum_measures_value);
+	char	   *filter = read_text(slot, Anum_measures_filter);
+
+	memset(measure, 0, sizeof(*measure));
+	measure->measure_key = read_integer(slot, Anum_measures_measure_key);
+	measure->tenant_key = read_integer(slot, Anum_measures_tenant_key);
+	measure->features = read_integer(slot, Anum_measures_features);
+	if (value != NULL)
+		measure->value = aevon_path_compile(value, "value");
+	if (filter != NULL)
+		measure->filter = aevon_path_compile(filter, "filter");
+	if (strcmp(event_type, "*") != 0)
+	{
+		measure->type_key = aevon_dictionary_find(AEVON_DICTIONARY_EVENT_TYPE, 0, event_type);
+
+		/*
+		 * A definition gives its type a key.  Half-way through a restore that
+		 * may be missing: then match nothing (0 would match all), and do not
+		 * keep the set.
+		 */
+		if (measure->type_key == 0)
+		{
+			measure->type_key = -1;
+			*complete = false;
+		}
+	}
+}
+
+static void
+read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *rule)
+{
+	char	   *state = read_text(slot, Anum_rules_state);
+	int32		measure_key = read_integer(slot, Anum_rules_measure_key);
+	bool		isnull;
+
+	memset(rule, 0, sizeof(*rule));
+	rule->rule_key = read_integer(slot, Anum_rules_rule_key);
+	rule->tenant_key = read_integer(slot, Anum_rules_tenant_key);
+	rule->version = read_integer(slot, Anum_rules_version);
+	rule->name = read_text(slot, Anum_rules_name);
+	rule->state = strcmp(state, "building") == 0 ? AEVON_RULE_BUILDING :
+		strcmp(state, "active") == 0 ? AEVON_RULE_ACTIVE : AEVON_RULE_RETIRED;
+	read_operators(slot_getattr(slot, Anum_rules_operators, &isnull), rule);
+	rule->measure = aevon_rule_measure(set, measure_key);
+	if (rule->measure == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("rule \"%s\" has no measure %d", rule->name, measure_key)));
+}
+
+static void
+read_operators(Datum operators, AevonRule *rule)
+{
+	Datum	   *names;
+	int			i;
+
+	deconstruct_array(DatumGetArrayTypeP(operators), TEXTOID, -1, false, TYPALIGN_INT,
+					  &names, NULL, &rule->operator_count);
+	rule->operators = palloc(rule->operator_count * sizeof(AevonOperator));
+	for (i = 0; i < rule->operator_count; i++)
+	{
+		char	   *name = TextDatumGetCString(names[i]);
+
+		if (!aevon_operator_find(name, &rule->operators[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("rule \"%s\" has an unknown operator \"%s\"", rule->name, name)));
+	}
+}
+
+static int32
+read_integer(TupleTableSlot *slot, int column)
+{
+	bool		isnull;
+
+	return DatumGetInt32(slot_getattr(slot, column, &isnull));
+}
+
+static char *
+read_text(TupleTableSlot *slot, int column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static int
+compare_measures(const void *a, const void *b)
+{
+	int32		left = ((const AevonMeasure *) a)->measure_key;
+	int32		right = ((const AevonMeasure *) b)->measure_key;
+
+	return (left > right) - (left < right);
+}
+
+static int
+compare_rules(const void *a, const void *b)
+{
+	const AevonRule *left = a;
+	const AevonRule *right = b;
+	int			by_name;
+
+	if (left->tenant_key != right->tenant_key)
+		return left->tenant_key < right->tenant_key ? -1 : 1;
+	by_name = strcmp(left->name, right->name);
+	if (by_name != 0)
+		return by_name;
+	return (left->version > right->version) - (left->version < right->version);
+}
+
+/* Merge the active rules of every tenant with those of the tenant's own. */
+static List *
+select_all(const AevonRuleSet *set, int32 tenant_key)
+{
+	List	   *selected = NIL;
+	int			shared = first_of_owner(set, 0, "");
+	int			own = first_of_owner(set, tenant_key, "");
+
+	for (;;)
+	{
+		const AevonRule *left = NULL;
+		const AevonRule *right = NULL;
+		int			order;
+
+		while (shared < set->rule_count && set->rules[shared].tenant_key == 0 && left == NULL)
+		{
+			if (set->rules[shared].state == AEVON_RULE_ACTIVE)
+				left = &set->rules[shared];
+			else
+				shared++;
+		}
+		while (own < set->rule_count && set->rules[own].tenant_key == tenant_key && right == NULL)
+		{
+			if (set->rules[own].state == AEVON_RULE_ACTIVE)
+				right = &set->rules[own];
+			else
+				own++;
+		}
+		if (left == NULL && right == NULL)
+			return selected;
+		order = left == NULL ? 1 : right == NULL ? -1 : strcmp(left->name, right->name);
+		selected = lappend(selected, unconstify(AevonRule *, order < 0 ? left : right));
+		if (order <= 0)
+			shared++;
+		if (order >= 0)
+			own++;
+	}
+}
+
+/* A rule that is not dropped has exactly one active version. */
+static const AevonRule *
+active_version(const AevonRuleSet *set, VersionRange range)
+{
+	int			i;
+
+	for (i = range.end - 1; i >= range.first; i--)
+		if (set->rules[i].state == AEVON_RULE_ACTIVE)
+			return &set->rules[i];
+	return NULL;
+}
+
+static VersionRange
+find_versions(const AevonRuleSet *set, int32 tenant_key, const char *name)
+{
+	VersionRange range;
+
+	range.first = first_of_owner(set, tenant_key, name);
+	range.end = range.first;
+	while (range.end < set->rule_count && set->rules[range.end].tenant_key == tenant_key &&
+		   strcmp(set->rules[range.end].name, name) == 0)
+		range.end++;
+	return range;
+}
+
+/* The first rule of an owner whose name is not below the one given. */
+static int
+first_of_owner(const AevonRuleSet *set, int32 tenant_key, const char *name)
+{
+	AevonRule	wanted = {.tenant_key = tenant_key,.name = unconstify(char *, name)};
+	int			low = 0;
+	int			high = set->rule_count;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (compare_rules(&set->rules[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* A version number, or 0, which no version has. */
+static int
+parse_version(const char *digits)
+{
+	size_t		length = strspn(digits, "0123456789");
+
+	if (length == 0 || length > 9 || digits[length] != '\0')
+		return 0;
+	return (int) strtol(digits, NULL, 10);
+}
+
+static void
+raise_unknown(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("rule \"%s\" does not exist", name),
+			 errhint("The view aevon.rule_versions lists the rules.")));
+}
