@@ -1,0 +1,538 @@
+/*
+ * state.c
+ *		aevon_state and aevon_windows: questions and how answers look.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "access.h"
+#include "dictionary.h"
+#include "fold.h"
+#include "guard.h"
+#include "reader.h"
+#include "rule.h"
+
+/* Arguments of both functions, by position. */
+enum
+{
+	ARG_TENANT, ARG_PRINCIPAL, ARG_RULE, ARG_SINCE, ARG_UNTIL, ARG_GRANULARITY,
+	ARG_AS_OF, ARG_DIMS, ARG_GROUP_BY, ARG_TIMEZONE
+};
+
+typedef struct Request
+{
+	char	   *tenant;
+	char	   *principal;		/* NULL: the whole tenant */
+	char	   *rule;			/* NULL: every rule */
+	char	   *granularity;
+	AevonQuestion question;
+	List	   *rules;			/* that answer; const AevonRule * */
+	AevonAnswer *answer;
+} Request;
+
+/* One line of an answer. */
+typedef struct Line
+{
+	TimestampTz start;
+	TimestampTz end;
+	const AevonPartial *partial;
+} Line;
+
+typedef void (*LineVisitor) (void *context, const AevonRule *rule, const Line *line);
+
+typedef struct JsonBuilder
+{
+	JsonbParseState *state;
+} JsonBuilder;
+
+typedef struct RowBuilder
+{
+	ReturnSetInfo *result;
+} RowBuilder;
+
+PG_FUNCTION_INFO_V1(aevon_state_sql);
+PG_FUNCTION_INFO_V1(aevon_windows_sql);
+
+static void unpack_request(FunctionCallInfo fcinfo, Request *request);
+static void refuse_unsupported(FunctionCallInfo fcinfo);
+static char *text_argument(FunctionCallInfo fcinfo, int number, const char *name);
+static TimestampTz time_argument(FunctionCallInfo fcinfo, int number, const char *name);
+static void answer_request(Request *request);
+static int32 find_tenant(Request *request, bool in_use);
+static List *measures_of(List *rules);
+static void check_window_count(const AevonQuestion *question);
+static bool finite_range(const AevonQuestion *question);
+static int64 first_window(const AevonQuestion *question);
+static int64 end_window(const AevonQuestion *question);
+static void visit_lines(const Request *request, const AevonRule *rule, LineVisitor visitor,
+						void *context);
+static void visit_window(const Request *request, const AevonRule *rule, int64 window,
+						 const AevonPartial *partial, LineVisitor visitor, void *context);
+static void add_row(void *context, const AevonRule *rule, const Line *line);
+static void add_json_line(void *context, const AevonRule *rule, const Line *line);
+static Datum state_document(const Request *request);
+static void push_rule(JsonBuilder *json, const Request *request, const AevonRule *rule);
+static int64 skipped_of(const AevonTally *tally);
+static TimestampTz data_through(bool *unknown);
+static void push_freshness(JsonBuilder *json);
+static void push_stats(JsonBuilder *json, const AevonRule *rule, const AevonPartial *partial);
+static void push_key(JsonBuilder *json, const char *key);
+static void push_value(JsonBuilder *json, JsonbValue *value);
+static void push_text(JsonBuilder *json, const char *key, const char *text);
+static void push_number(JsonBuilder *json, const char *key, Numeric number);
+static void push_time(JsonBuilder *json, const char *key, TimestampTz at);
+static void push_token(JsonBuilder *json, JsonbIteratorToken token);
+
+Datum
+aevon_state_sql(PG_FUNCTION_ARGS)
+{
+	Request		request = {0};
+
+	unpack_request(fcinfo, &request);
+	answer_request(&request);
+	PG_RETURN_DATUM(state_document(&request));
+}
+
+Datum
+aevon_windows_sql(PG_FUNCTION_ARGS)
+{
+	Request		request = {0};
+	RowBuilder	rows;
+	ListCell   *cell;
+
+	unpack_request(fcinfo, &request);
+	answer_request(&request);
+	InitMaterializedSRF(fcinfo, 0);
+	rows.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	foreach(cell, request.rules)
+		visit_lines(&request, lfirst(cell), add_row, &rows);
+	return (Datum) 0;
+}
+
+static void
+unpack_request(FunctionCallInfo fcinfo, Request *request)
+{
+	request->tenant = text_argument(fcinfo, ARG_TENANT, "tenant");
+	if (!PG_ARGISNULL(ARG_PRINCIPAL))
+		request->principal = text_argument(fcinfo, ARG_PRINCIPAL, "principal");
+	if (!PG_ARGISNULL(ARG_RULE))
+		request->rule = text_argument(fcinfo, ARG_RULE, "rule");
+	request->question.since = time_argument(fcinfo, ARG_SINCE, "since");
+	request->question.until = time_argument(fcinfo, ARG_UNTIL, "until");
+	request->granularity = text_argument(fcinfo, ARG_GRANULARITY, "granularity");
+	request->question.grid = aevon_window_parse(request->granularity);
+	refuse_unsupported(fcinfo);
+	if (request->question.since > request->question.until)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"since\" lies after \"until\""),
+				 errhint("A range is [since, until): since is included, until is not.")));
+	check_window_count(&request->question);
+}
+
+static void
+refuse_unsupported(FunctionCallInfo fcinfo)
+{
+	static const struct
+	{
+		int			number;
+		const char *name;
+	}			later[] = {{ARG_AS_OF, "as_of"}, {ARG_DIMS, "dims"}, {ARG_GROUP_BY, "group_by"}};
+	char	   *timezone = text_argument(fcinfo, ARG_TIMEZONE, "timezone");
+
+	for (int i = 0; i < lengthof(later); i++)
+	{
+		if (!PG_ARGISNULL(later[i].number))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("argument \"%s\" is not supported yet", later[i].name),
+					 errhint("Leave it out.")));
+	}
+	if (pg_strcasecmp(timezone, "UTC") == 0)
+		return;
+	if (pg_tzset(timezone) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" does not exist", timezone),
+				 errhint("Use a name of the view pg_timezone_names.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("time zones other than UTC are not supported yet"),
+			 errhint("Leave \"timezone\" out.")));
+}
+
+static char *
+text_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+static TimestampTz
+time_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must not be null", name),
+				 errhint("An open end is '-infinity' or 'infinity', the defaults.")));
+	return PG_GETARG_TIMESTAMPTZ(number);
+}
+
+/* Everything is read by the one snapshot of the calling statement. */
+static void
+answer_request(Request *request)
+{
+	AevonQuestion *question = &request->question;
+	const AevonRuleSet *rules;
+	AevonAccess access;
+	bool		in_use;
+	int64		base;
+
+	question->snapshot = GetActiveSnapshot();
+	aevon_access_require(request->tenant, AEVON_PRIVILEGE_READ);
+	in_use = aevon_guard_check(&base);
+	question->tenant_key = find_tenant(request, in_use);
+
+	aevon_access_enter(&access);
+	if (question->tenant_key != 0 && request->principal != NULL)
+		question->principal_key = aevon_dictionary_find(AEVON_DICTIONARY_PRINCIPAL,
+														question->tenant_key, request->principal);
+	rules = aevon_rule_load(question->snapshot);
+	request->rules = aevon_rule_select(rules, question->tenant_key, request->rule);
+	question->nobody = question->tenant_key == 0 ||
+		(request->principal != NULL && question->principal_key == 0);
+	request->answer = aevon_reader_read(question, measures_of(request->rules));
+	aevon_access_leave(&access);
+}
+
+/*
+ * The tenant's key; 0 for one that is not in use, if the caller was given it by
+ * name.  Others cannot tell such a tenant from a forbidden one.
+ */
+static int32
+find_tenant(Request *request, bool in_use)
+{
+	int32		key = 0;
+
+	if (in_use)
+		key = aevon_dictionary_find(AEVON_DICTIONARY_TENANT, 0, request->tenant);
+	if (key == 0 && !aevon_access_bound(request->tenant, AEVON_PRIVILEGE_READ))
+		aevon_access_unknown_tenant(request->tenant);
+	return key;
+}
+
+static List *
+measures_of(List *rules)
+{
+	List	   *measures = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rules)
+		measures = list_append_unique_ptr(measures, (void *) ((AevonRule *) lfirst(cell))->measure);
+	return measures;
+}
+
+static void
+check_window_count(const AevonQuestion *question)
+{
+	if (finite_range(question) && question->grid.minutes > 0)
+		aevon_reader_check_windows(end_window(question) - first_window(question));
+}
+
+static bool
+finite_range(const AevonQuestion *question)
+{
+	return !TIMESTAMP_NOT_FINITE(question->since) && !TIMESTAMP_NOT_FINITE(question->until);
+}
+
+static int64
+first_window(const AevonQuestion *question)
+{
+	return aevon_window_of(question->since, question->grid.minutes * AEVON_MINUTE);
+}
+
+static int64
+end_window(const AevonQuestion *question)
+{
+	if (question->since == question->until)
+		return first_window(question);
+	return aevon_window_of(question->until - 1, question->grid.minutes * AEVON_MINUTE) + 1;
+}
+
+/*
+ * The lines of a rule's answer, in order of time: every window of a finite
+ * range, the windows that hold events of an open one.
+ */
+static void
+visit_lines(const Request *request, const AevonRule *rule, LineVisitor visitor, void *context)
+{
+	static const AevonPartial nothing = {0};
+	const AevonQuestion *question = &request->question;
+	const AevonTally *tally = aevon_reader_tally(request->answer, rule->measure);
+	int			next = 0;
+
+	if (question->grid.minutes == 0)
+	{
+		Line		line = {question->since, question->until, &tally->total};
+
+		visitor(context, rule, &line);
+		return;
+	}
+	if (!finite_range(question))
+	{
+		for (; next < tally->count; next++)
+			visit_window(request, rule, tally->windows[next].window,
+						 tally->windows[next].partial, visitor, context);
+		return;
+	}
+	for (int64 window = first_window(question); window < end_window(question); window++)
+	{
+		const AevonPartial *partial = &nothing;
+
+		if (next < tally->count && tally->windows[next].window == window)
+			partial = tally->windows[next++].partial;
+		visit_window(request, rule, window, partial, visitor, context);
+	}
+}
+
+static void
+visit_window(const Request *request, const AevonRule *rule, int64 window,
+			 const AevonPartial *partial, LineVisitor visitor, void *context)
+{
+	int64		length = request->question.grid.minutes * AEVON_MINUTE;
+	Line		line = {window * length, (window + 1) * length, partial};
+
+	visitor(context, rule, &line);
+}
+
+static void
+add_row(void *context, const AevonRule *rule, const Line *line)
+{
+	RowBuilder *rows = context;
+	JsonBuilder stats = {NULL};
+	Numeric		value = aevon_fold_final(line->partial, rule->operators[0]);
+	Datum		values[7];
+	bool		nulls[7] = {false};
+
+	values[0] = CStringGetTextDatum(rule->name);
+	values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	values[2] = TimestampTzGetDatum(line->start);
+	values[3] = TimestampTzGetDatum(line->end);
+	values[4] = Int64GetDatum(line->partial->event_count);
+	nulls[5] = value == NULL;
+	values[5] = NumericGetDatum(value);
+	push_token(&stats, WJB_BEGIN_OBJECT);
+	push_stats(&stats, rule, line->partial);
+	values[6] = JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&stats.state, WJB_END_OBJECT,
+																NULL)));
+	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, values, nulls);
+}
+
+static void
+add_json_line(void *context, const AevonRule *rule, const Line *line)
+{
+	JsonBuilder *json = context;
+
+	push_token(json, WJB_BEGIN_OBJECT);
+	push_time(json, "window_start", line->start);
+	push_time(json, "window_end", line->end);
+	push_number(json, "event_count", int64_to_numeric(line->partial->event_count));
+	push_number(json, "value", aevon_fold_final(line->partial, rule->operators[0]));
+	push_key(json, "stats");
+	push_token(json, WJB_BEGIN_OBJECT);
+	push_stats(json, rule, line->partial);
+	push_token(json, WJB_END_OBJECT);
+	push_token(json, WJB_END_OBJECT);
+}
+
+static Datum
+state_document(const Request *request)
+{
+	const AevonAnswer *answer = request->answer;
+	JsonBuilder json = {NULL};
+	ListCell   *cell;
+
+	push_token(&json, WJB_BEGIN_OBJECT);
+	push_text(&json, "tenant", request->tenant);
+	push_text(&json, "principal", request->principal);
+	push_time(&json, "since", request->question.since);
+	push_time(&json, "until", request->question.until);
+	push_text(&json, "granularity", request->granularity);
+	push_text(&json, "timezone", "UTC");
+	push_text(&json, "as_of", NULL);
+	push_freshness(&json);
+	push_number(&json, "tail_events", int64_to_numeric(answer->tail_events));
+	push_text(&json, "cut", answer->cut ? aevon_cut_text(answer->cut) : NULL);
+	push_key(&json, "rules");
+	push_token(&json, WJB_BEGIN_OBJECT);
+	foreach(cell, request->rules)
+		push_rule(&json, request, lfirst(cell));
+	push_token(&json, WJB_END_OBJECT);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&json.state, WJB_END_OBJECT, NULL)));
+}
+
+static void
+push_rule(JsonBuilder *json, const Request *request, const AevonRule *rule)
+{
+	const AevonTally *tally = aevon_reader_tally(request->answer, rule->measure);
+	JsonbValue	name;
+
+	push_key(json, rule->name);
+	push_token(json, WJB_BEGIN_OBJECT);
+	push_number(json, "version", int64_to_numeric(rule->version));
+	push_key(json, "operators");
+	push_token(json, WJB_BEGIN_ARRAY);
+	for (int i = 0; i < rule->operator_count; i++)
+	{
+		name.type = jbvString;
+		name.val.string.val = (char *) aevon_operator_name(rule->operators[i]);
+		name.val.string.len = strlen(name.val.string.val);
+		pushJsonbValue(&json->state, WJB_ELEM, &name);
+	}
+	push_token(json, WJB_END_ARRAY);
+	push_number(json, "skipped", int64_to_numeric(skipped_of(tally)));
+	push_key(json, "values");
+	push_token(json, WJB_BEGIN_ARRAY);
+	visit_lines(request, rule, add_json_line, json);
+	push_token(json, WJB_END_ARRAY);
+	push_token(json, WJB_END_OBJECT);
+}
+
+static int64
+skipped_of(const AevonTally *tally)
+{
+	int64		skipped = tally->total.skipped;
+
+	for (int i = 0; i < tally->count; i++)
+		skipped += tally->windows[i].partial->skipped;
+	return skipped;
+}
+
+/*
+ * Every event whose commit was acknowledged by this time is in the answer.  On
+ * a standby that is what has been replayed.
+ */
+static TimestampTz
+data_through(bool *unknown)
+{
+	TimestampTz replayed;
+
+	*unknown = false;
+	if (RecoveryInProgress())
+	{
+		replayed = GetLatestXTime();
+		*unknown = replayed == 0;
+		return replayed;
+	}
+	if (IsolationUsesXactSnapshot())
+		return GetCurrentTransactionStartTimestamp();
+	return GetCurrentStatementStartTimestamp();
+}
+
+static void
+push_freshness(JsonBuilder *json)
+{
+	bool		unknown;
+	TimestampTz through = data_through(&unknown);
+	int64		behind = RecoveryInProgress() || IsolationUsesXactSnapshot() ?
+		Max(GetCurrentTimestamp() - through, 0) : 0;
+
+	if (unknown)
+	{
+		push_text(json, "data_through", NULL);
+		push_number(json, "staleness_seconds", NULL);
+		return;
+	}
+	push_time(json, "data_through", through);
+	push_number(json, "staleness_seconds", int64_div_fast_to_numeric(behind, 6));
+}
+
+static void
+push_stats(JsonBuilder *json, const AevonRule *rule, const AevonPartial *partial)
+{
+	for (int i = 0; i < rule->operator_count; i++)
+		push_number(json, aevon_operator_name(rule->operators[i]),
+					aevon_fold_final(partial, rule->operators[i]));
+}
+
+static void
+push_key(JsonBuilder *json, const char *key)
+{
+	JsonbValue	value;
+
+	value.type = jbvString;
+	value.val.string.val = (char *) key;
+	value.val.string.len = strlen(key);
+	pushJsonbValue(&json->state, WJB_KEY, &value);
+}
+
+static void
+push_value(JsonBuilder *json, JsonbValue *value)
+{
+	pushJsonbValue(&json->state, WJB_VALUE, value);
+}
+
+static void
+push_text(JsonBuilder *json, const char *key, const char *text)
+{
+	JsonbValue	value;
+
+	push_key(json, key);
+	value.type = text ? jbvString : jbvNull;
+	if (text != NULL)
+	{
+		value.val.string.val = (char *) text;
+		value.val.string.len = strlen(text);
+	}
+	push_value(json, &value);
+}
+
+static void
+push_number(JsonBuilder *json, const char *key, Numeric number)
+{
+	JsonbValue	value;
+
+	push_key(json, key);
+	value.type = number ? jbvNumeric : jbvNull;
+	if (number != NULL)
+		value.val.numeric = number;
+	push_value(json, &value);
+}
+
+/* ISO 8601 in UTC, whatever the session's settings. */
+static void
+push_time(JsonBuilder *json, const char *key, TimestampTz at)
+{
+	static const int utc = 0;
+	char	   *text = palloc(MAXDATELEN + 1);
+
+	JsonEncodeDateTime(text, TimestampTzGetDatum(at), TIMESTAMPTZOID, &utc);
+	push_text(json, key, text);
+}
+
+static void
+push_token(JsonBuilder *json, JsonbIteratorToken token)
+{
+	pushJsonbValue(&json->state, token, NULL);
+}
