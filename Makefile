@@ -36,7 +36,7 @@ REGRESS_OPTS = --load-extension=aevon
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso --load-extension=aevon
 
-EXTRA_CLEAN = build tmp_check output_iso src/*.bc
+EXTRA_CLEAN = tmp_check output_iso src/*.bc
 
 PG_CONFIG = pg_config
 
