@@ -67,6 +67,7 @@ setup:
 check:
 	@$(call ready,check)
 	@tools/lint/layers.pl
+	@tools/meta.pl
 	@tools/staged.sh tools/run-tests.sh
 
 torture:
