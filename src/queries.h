@@ -47,7 +47,7 @@ AEVON_QUERY(ADD_MEASURE,
 	" RETURNING measure_key",
 	INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID)
 AEVON_QUERY(ADD_CHECKPOINT,
-	"INSERT INTO aevon.sweep_checkpoints (xmax, measure_key, xip) VALUES (0, $1, '{}')",
+	"INSERT INTO aevon.sweep_checkpoints (cut_xmax, measure_key, cut_xip) VALUES (0, $1, '{}')",
 	INT4OID)
 AEVON_QUERY(RETIRE_VERSIONS,
 	"UPDATE aevon.rules SET state = 'retired', retired_at = $3"
@@ -140,4 +140,11 @@ AEVON_QUERY(CLEAR_SERIES,
 	" AND NOT EXISTS (SELECT FROM aevon.snapshots x"
 	" WHERE x.series_key OPERATOR(pg_catalog.=) s.series_key) LIMIT $2))",
 	INT4OID, INT8OID)
+AEVON_QUERY(READABLE_TENANTS,
+	"SELECT t.tenant_key, t.tenant FROM aevon.readable_tenants() t")
+AEVON_QUERY(LAST_SWEEP_ERROR,
+	"SELECT s.error_state, s.error_message, s.started_at FROM aevon.sweeps s"
+	" WHERE s.error_state IS NOT NULL AND NOT EXISTS (SELECT FROM aevon.sweeps n"
+	" WHERE n.error_state IS NULL AND n.sweep_id OPERATOR(pg_catalog.>) s.sweep_id)"
+	" ORDER BY s.sweep_id DESC LIMIT 1")
 /* *INDENT-ON* */

@@ -818,6 +818,7 @@ COMMENT ON COLUMN aevon.measures.filter IS 'jsonpath that an event must match; N
 COMMENT ON COLUMN aevon.measures.dimensions IS 'Dimensions by name with their jsonpath.';
 COMMENT ON COLUMN aevon.measures.fingerprint IS 'SHA-256 of all of this.';
 COMMENT ON COLUMN aevon.measures.created_at IS 'When a rule first asked for it.';
+COMMENT ON COLUMN aevon.measures.cleared_at IS 'When all that a dead measure left behind was deleted; NULL before.';
 
 COMMENT ON TABLE aevon.rules IS 'Rules and their versions. The view aevon.rule_versions shows them with names.';
 COMMENT ON COLUMN aevon.rules.rule_key IS 'The key of the version.';
