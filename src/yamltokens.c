@@ -17,9 +17,11 @@ typedef struct TokenList
 	int			count;
 	int			room;
 	int		   *line;
+	yaml_parser_t parser;
+	yaml_event_t event;			/* all zero, or allocated */
 } TokenList;
 
-static void read_tokens(yaml_parser_t *parser, TokenList *list);
+static void read_tokens(TokenList *list);
 static bool add_token(TokenList *list, const yaml_event_t *event);
 static AevonYamlToken *next_token(TokenList *list);
 static void add_scalar(TokenList *list, const yaml_event_t *event);
@@ -30,49 +32,40 @@ AevonYamlToken *
 aevon_yamltokens_read(const char *text, size_t length, int *line)
 {
 	TokenList	list = {.line = line};
-	yaml_parser_t parser;
 
 	*line = 1;
 	list.room = 256;
 	list.tokens = palloc(list.room * sizeof(AevonYamlToken));
-	if (!yaml_parser_initialize(&parser))
+	if (!yaml_parser_initialize(&list.parser))
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
 	PG_TRY();
 	{
-		yaml_parser_set_input_string(&parser, (const unsigned char *) text, length);
-		read_tokens(&parser, &list);
+		yaml_parser_set_input_string(&list.parser, (const unsigned char *) text, length);
+		read_tokens(&list);
 	}
 	PG_FINALLY();
 	{
-		yaml_parser_delete(&parser);
+		yaml_event_delete(&list.event);
+		yaml_parser_delete(&list.parser);
 	}
 	PG_END_TRY();
 	return list.tokens;
 }
 
 static void
-read_tokens(yaml_parser_t *parser, TokenList *list)
+read_tokens(TokenList *list)
 {
 	bool		finished = false;
 
 	while (!finished)
 	{
-		yaml_event_t event;
-
 		CHECK_FOR_INTERRUPTS();
-		if (!yaml_parser_parse(parser, &event))
-			refuse_syntax(parser, list->line);
-		PG_TRY();
-		{
-			finished = add_token(list, &event);
-		}
-		PG_FINALLY();
-		{
-			yaml_event_delete(&event);
-		}
-		PG_END_TRY();
+		if (!yaml_parser_parse(&list->parser, &list->event))
+			refuse_syntax(&list->parser, list->line);
+		finished = add_token(list, &list->event);
+		yaml_event_delete(&list->event);
 	}
 }
 
@@ -81,6 +74,11 @@ static bool
 add_token(TokenList *list, const yaml_event_t *event)
 {
 	*list->line = (int) event->start_mark.line + 1;
+	if (event->type == YAML_ALIAS_EVENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("YAML alias \"*%s\" is not allowed", (char *) event->data.alias.anchor),
+				 errhint("Quote the text if it is to start with an asterisk.")));
 	switch (event->type)
 	{
 		case YAML_SCALAR_EVENT:
@@ -96,11 +94,6 @@ add_token(TokenList *list, const yaml_event_t *event)
 		case YAML_MAPPING_END_EVENT:
 			next_token(list)->type = AEVON_YAML_END;
 			return false;
-		case YAML_ALIAS_EVENT:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("YAML alias \"*%s\" is not allowed", (char *) event->data.alias.anchor),
-					 errhint("Quote the text if it is to start with an asterisk.")));
 		case YAML_STREAM_END_EVENT:
 			next_token(list)->type = AEVON_YAML_FINISH;
 			return true;
