@@ -6,7 +6,7 @@
 # The command finds: its working directory, the copy; TMPDIR, a private
 # directory; PGBIN, the server's binaries; PGXS_DIR, PostgreSQL's test tools;
 # AEVON_LOG, if LOG was given, a copy of that file.  Test logs of a failed run
-# are brought back to tmp_check/.
+# are brought back to tmp_check/, a benchmark's results to bench/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source_dir=$PWD
@@ -72,6 +72,9 @@ child=$!
 status=0
 wait "$child" || status=$?
 child=
+if [ -d "$stage/tmp/results" ]; then
+	cp "$stage/tmp/results"/*.md "$source_dir/bench/"
+fi
 rm -rf "$source_dir/tmp_check"
 if [ "$status" != 0 ] && [ -d "$stage/tmp/tmp_check/log" ]; then
 	mkdir -p "$source_dir/tmp_check"
