@@ -27,4 +27,7 @@ extern void aevon_guc_define(void);
  */
 extern TimestampTz aevon_clock_now(void);
 
+/* The same for now(): the start of the transaction, or aevon.clock. */
+extern TimestampTz aevon_clock_transaction_start(void);
+
 #endif							/* AEVON_GUC_H */

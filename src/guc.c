@@ -1,0 +1,155 @@
+/*
+ * guc.c
+ *		The settings aevon.*, and the clock.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/xact.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+
+/* The most kilobytes an event may have: a quarter of what jsonb can hold. */
+#define LARGEST_EVENT_KB (64 * 1024)
+
+int			aevon_sweep_interval_ms = 120 * 1000;
+int			aevon_sweep_batch_events = 50000;
+int			aevon_tail_target_events = 500;
+int			aevon_max_event_size_kb = 1024;
+int			aevon_max_future_s = SECS_PER_DAY;
+int			aevon_max_windows = 100000;
+char	   *aevon_config_dir = NULL;
+
+static char *clock_setting = NULL;
+static TimestampTz clock_fixed_at = 0;	/* 0: not set */
+
+static void define_sweep_settings(void);
+static void define_limits(void);
+static void define_clock(void);
+static bool check_clock(char **value, void **extra, GucSource source);
+static void assign_clock(const char *value, void *extra);
+
+void
+aevon_guc_define(void)
+{
+	define_sweep_settings();
+	define_limits();
+	define_clock();
+	DefineCustomStringVariable("aevon.config_dir",
+							   "Directory of the YAML rule files that a worker loads when it starts.",
+							   "An absolute path on the server; empty: none.",
+							   &aevon_config_dir, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+	MarkGUCPrefixReserved("aevon");
+}
+
+TimestampTz
+aevon_clock_now(void)
+{
+	return clock_fixed_at != 0 ? clock_fixed_at : GetCurrentTimestamp();
+}
+
+TimestampTz
+aevon_clock_transaction_start(void)
+{
+	return clock_fixed_at != 0 ? clock_fixed_at : GetCurrentTransactionStartTimestamp();
+}
+
+static void
+define_sweep_settings(void)
+{
+	DefineCustomIntVariable("aevon.sweep_interval",
+							"Time between two sweeps of the background worker.",
+							"In milliseconds if no unit is given. A sweep comes sooner when ingest has grown the tail past aevon.tail_target_events.",
+							&aevon_sweep_interval_ms, 120 * 1000, 100, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.sweep_batch_events",
+							"Number of events past which a worker's sweep ends its transaction.",
+							"A backlog is drained in batches of about this many events; a larger transaction of events is folded whole.",
+							&aevon_sweep_batch_events, 50000, 100, INT_MAX,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.tail_target_events",
+							"Number of events outside the buckets past which ingest wakes the worker.",
+							"Every read scans the tail of its principal or tenant; a smaller target makes reads cheaper and sweeps more frequent.",
+							&aevon_tail_target_events, 500, 1, INT_MAX,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
+static void
+define_limits(void)
+{
+	DefineCustomIntVariable("aevon.max_event_size",
+							"Largest size of an event's data and metadata together.",
+							"In kilobytes if no unit is given. Larger events are refused with 54000.",
+							&aevon_max_event_size_kb, 1024, 1, LARGEST_EVENT_KB,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.max_future",
+							"How far ahead of the clock an event's occurred_at may lie.",
+							"In seconds if no unit is given; -1 turns the limit off. Events beyond it are refused with 22008.",
+							&aevon_max_future_s, SECS_PER_DAY, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.max_windows",
+							"Most windows that one read may return for one rule.",
+							"A read that would return more is refused with 54000.",
+							&aevon_max_windows, 100000, 1, INT_MAX / 8,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+static void
+define_clock(void)
+{
+	DefineCustomStringVariable("aevon.clock",
+							   "A time that Aevon takes for the present, for tests.",
+							   "A timestamp with time zone; empty: the machine's clock.",
+							   &clock_setting, "", PGC_SUSET, GUC_NOT_IN_SAMPLE,
+							   check_clock, assign_clock, NULL);
+}
+
+/*
+ * Parse the time with the parser's own functions, which need no transaction
+ * and no catalogue: the setting may come from a configuration file.
+ */
+static bool
+check_clock(char **value, void **extra, GucSource source)
+{
+	TimestampTz at = 0;
+
+	if ((*value)[0] != '\0')
+	{
+		char		work[MAXDATELEN + MAXDATEFIELDS];
+		char	   *fields[MAXDATEFIELDS];
+		int			types[MAXDATEFIELDS];
+		int			count;
+		int			kind;
+		struct pg_tm parts;
+		fsec_t		fraction;
+		int			zone;
+
+		if (ParseDateTime(*value, work, sizeof(work), fields, types,
+						  MAXDATEFIELDS, &count) != 0 ||
+			!isdigit((unsigned char) (*value)[0]) ||
+			DecodeDateTime(fields, types, count, &kind, &parts, &fraction, &zone) != 0 ||
+			kind != DTK_DATE ||
+			tm2timestamp(&parts, fraction, &zone, &at) != 0)
+		{
+			GUC_check_errdetail("The value must be a date and time, such as 2026-01-31 12:00:00+00.");
+			return false;
+		}
+	}
+
+	*extra = malloc(sizeof(TimestampTz));
+	if (*extra == NULL)
+		return false;
+	memcpy(*extra, &at, sizeof(at));
+	return true;
+}
+
+static void
+assign_clock(const char *value, void *extra)
+{
+	memcpy(&clock_fixed_at, extra, sizeof(clock_fixed_at));
+}
