@@ -29,9 +29,9 @@ typedef struct AevonAccess
 
 /*
  * Has the current user the privilege on the tenant?  `tenant` NULL asks for
- * all tenants ('*').  Superusers and the database's owner (and members of
- * either) always have it; others by a binding of a role they are a member of,
- * on the tenant or on '*'.  Reads bindings by the active snapshot.
+ * all tenants ('*').  Superusers, and the database's owner and its members,
+ * always have it; others by a binding of a role they are a member of, on the
+ * tenant or on '*'.  Bindings are those that the active snapshot sees.
  */
 extern bool aevon_access_allowed(const char *tenant, AevonPrivilege privilege);
 

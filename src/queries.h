@@ -147,4 +147,64 @@ AEVON_QUERY(LAST_SWEEP_ERROR,
 	" WHERE s.error_state IS NOT NULL AND NOT EXISTS (SELECT FROM aevon.sweeps n"
 	" WHERE n.error_state IS NULL AND n.sweep_id OPERATOR(pg_catalog.>) s.sweep_id)"
 	" ORDER BY s.sweep_id DESC LIMIT 1")
+AEVON_QUERY(GRANT,
+	"INSERT INTO aevon.grants (tenant, role, privilege, granted_by, granted_at)"
+	" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, role, privilege) DO NOTHING",
+	TEXTOID, REGROLEOID, TEXTOID, TEXTOID, TIMESTAMPTZOID)
+AEVON_QUERY(REVOKE,
+	"DELETE FROM aevon.grants WHERE tenant OPERATOR(pg_catalog.=) $1"
+	" AND role OPERATOR(pg_catalog.=) $2::pg_catalog.oid"
+	" AND privilege OPERATOR(pg_catalog.=) $3",
+	TEXTOID, REGROLEOID, TEXTOID)
+AEVON_QUERY(ADOPT,
+	"INSERT INTO aevon.installation (system_identifier, base, log_oid, written_at)"
+	" VALUES ($1, $2, $3, $4)"
+	" ON CONFLICT (only_row) DO UPDATE SET system_identifier = EXCLUDED.system_identifier,"
+	" base = EXCLUDED.base, log_oid = EXCLUDED.log_oid, written_at = EXCLUDED.written_at",
+	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID)
+AEVON_QUERY(MAX_STAMP,
+	"SELECT pg_catalog.max(s.stamp) FROM ("
+	"SELECT v.stamp FROM aevon.voids v"
+	" UNION ALL SELECT v.event_stamp FROM aevon.voids v"
+	" UNION ALL SELECT c.cut_xmax OPERATOR(pg_catalog.-) 1 FROM aevon.sweep_checkpoints c"
+	" UNION ALL SELECT n.cut_xmax OPERATOR(pg_catalog.-) 1 FROM aevon.snapshots n"
+	" UNION ALL SELECT k.stamp FROM aevon.event_keys k"
+	" UNION ALL SELECT p.max_stamp FROM aevon.log_parts p) s")
+AEVON_QUERY(RAISE_TENANT_KEYS,
+	"SELECT pg_catalog.setval('aevon.tenant_key_seq', k.greatest_key)"
+	" FROM (SELECT pg_catalog.max(t.tenant_key) AS greatest_key FROM aevon.tenants t) k,"
+	" aevon.tenant_key_seq q"
+	" WHERE k.greatest_key OPERATOR(pg_catalog.>=) q.last_value")
+AEVON_QUERY(RAISE_PRINCIPAL_KEYS,
+	"SELECT pg_catalog.setval('aevon.principal_key_seq', k.greatest_key)"
+	" FROM (SELECT pg_catalog.max(p.principal_key) AS greatest_key FROM aevon.principals p) k,"
+	" aevon.principal_key_seq q"
+	" WHERE k.greatest_key OPERATOR(pg_catalog.>=) q.last_value")
+AEVON_QUERY(RAISE_TYPE_KEYS,
+	"SELECT pg_catalog.setval('aevon.type_key_seq', k.greatest_key)"
+	" FROM (SELECT pg_catalog.max(y.type_key) AS greatest_key FROM aevon.event_types y) k,"
+	" aevon.type_key_seq q"
+	" WHERE k.greatest_key OPERATOR(pg_catalog.>=) q.last_value")
+AEVON_QUERY(REJECT,
+	"INSERT INTO aevon.rejections (rejection_id, rejected_at, tenant_key, sqlstate,"
+	" reason, detail, payload)"
+	" VALUES (pg_catalog.nextval('aevon.rejection_id_seq'), $1, $2, $3, $4, $5, $6)",
+	TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID)
+AEVON_QUERY(EVENT_POSITION,
+	"SELECT k.occurred_at FROM aevon.event_keys k"
+	" WHERE k.principal_key OPERATOR(pg_catalog.=) $1"
+	" AND k.event_id OPERATOR(pg_catalog.=) $2",
+	INT4OID, TEXTOID)
+AEVON_QUERY(EVENTS_OF_PRINCIPAL,
+	"SELECT $1, $2, e.event_id, y.event_type, e.occurred_at, e.ingested_at,"
+	" e.data, e.metadata, e.stamp"
+	" FROM aevon.event_log e"
+	" JOIN aevon.event_types y ON y.type_key OPERATOR(pg_catalog.=) e.type_key"
+	" WHERE e.principal_key OPERATOR(pg_catalog.=) $3"
+	" AND e.occurred_at OPERATOR(pg_catalog.>=) $4"
+	" AND e.occurred_at OPERATOR(pg_catalog.<) $5"
+	" AND (e.occurred_at, e.event_id) OPERATOR(pg_catalog.>) ($6, $7)"
+	" ORDER BY e.occurred_at, e.event_id LIMIT $8",
+	TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
+	INT4OID)
 /* *INDENT-ON* */
