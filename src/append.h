@@ -15,7 +15,8 @@ typedef enum AevonOutcome
 {
 	AEVON_ACCEPTED,
 	AEVON_DUPLICATE,
-	AEVON_CONFLICT				/* same id, other content: nothing changed */
+	AEVON_CONFLICT_CONTENT,		/* same id, other type or data: nothing changed */
+	AEVON_CONFLICT_TIME			/* same id, other occurred_at: nothing changed */
 } AevonOutcome;
 
 /* A validated event. */
@@ -25,8 +26,9 @@ typedef struct AevonEvent
 	const char *principal;
 	const char *event_id;
 	const char *event_type;
-	bool		occurred_given; /* else occurred_at is the time of the call */
+	bool		occurred_given; /* else occurred_at is now() */
 	TimestampTz occurred_at;
+	bool		ingested_given; /* by an import, else the time of the call */
 	TimestampTz ingested_at;
 	Jsonb	   *data;
 	Jsonb	   *metadata;		/* may be NULL */
@@ -36,7 +38,9 @@ typedef struct AevonEvent
  * Append an event unless its (tenant, principal, event_id) is there.  Waits
  * only for a running transaction that has inserted the very same id.  Under
  * REPEATABLE READ and above an id committed after the snapshot gives 40001.
- * The caller has entered the owner's context.
+ * The caller has entered the owner's context.  begin raises the guard's 55000,
+ * gives the transaction an id, and opens the tables that end closes; memory is
+ * the caller's context at begin, and does not grow with the events.
  */
 typedef struct AevonAppender AevonAppender;
 extern AevonAppender *aevon_append_begin(void);

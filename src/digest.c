@@ -1,0 +1,190 @@
+/*
+ * digest.c
+ *		Content hashes of events.
+ *
+ * What is hashed is a serialization of our own: every item is a tag byte, a
+ * length where it has one, and its bytes, so that different contents never
+ * give the same bytes.  Object members come in jsonb's order, which is a
+ * function of the keys alone.
+ */
+#include "postgres.h"
+
+#include "common/cryptohash.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "digest.h"
+
+/* Tags.  They are part of the stored hashes: never change one. */
+#define TAG_NULL 'z'
+#define TAG_TRUE 't'
+#define TAG_FALSE 'f'
+#define TAG_NUMBER 'n'
+#define TAG_STRING 's'
+#define TAG_KEY 'k'
+#define TAG_OBJECT '{'
+#define TAG_OBJECT_END '}'
+#define TAG_ARRAY '['
+#define TAG_ARRAY_END ']'
+#define TAG_ABSENT '-'
+
+/* The display scale in a numeric's wire form. */
+#define WIRE_SCALE_OFFSET 6
+#define WIRE_SCALE_LENGTH 2
+
+static void put_document(StringInfo buf, Jsonb *document);
+static void put_scalar(StringInfo buf, const JsonbValue *value);
+static void put_number(StringInfo buf, Numeric number);
+static void put_bytes(StringInfo buf, char tag, const char *bytes, int length);
+static void hash_buffer(StringInfo buf, uint8 *out);
+
+void
+aevon_digest_content(const char *event_type, Jsonb *data, uint8 out[AEVON_DIGEST_LENGTH])
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	put_bytes(&buf, TAG_STRING, event_type, strlen(event_type));
+	put_document(&buf, data);
+	hash_buffer(&buf, out);
+	pfree(buf.data);
+}
+
+void
+aevon_digest_event(const AevonEventIdentity *event, const uint8 content[AEVON_DIGEST_LENGTH],
+				   uint8 out[AEVON_DIGEST_LENGTH])
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendBinaryStringInfo(&buf, (const char *) content, AEVON_DIGEST_LENGTH);
+	put_bytes(&buf, TAG_STRING, event->tenant, strlen(event->tenant));
+	put_bytes(&buf, TAG_STRING, event->principal, strlen(event->principal));
+	put_bytes(&buf, TAG_STRING, event->event_id, strlen(event->event_id));
+	pq_sendint64(&buf, event->occurred_at);
+	pq_sendint64(&buf, event->ingested_at);
+	if (event->metadata != NULL)
+		put_document(&buf, event->metadata);
+	else
+		appendStringInfoChar(&buf, TAG_ABSENT);
+	hash_buffer(&buf, out);
+	pfree(buf.data);
+}
+
+int
+aevon_digest_nesting(Jsonb *document)
+{
+	JsonbIterator *it = JsonbIteratorInit(&document->root);
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	int			depth = 0;
+	int			deepest = 1;
+
+	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE)
+	{
+		if (token == WJB_BEGIN_OBJECT || token == WJB_BEGIN_ARRAY)
+			deepest = Max(deepest, ++depth);
+		else if (token == WJB_END_OBJECT || token == WJB_END_ARRAY)
+			depth--;
+	}
+	return deepest;
+}
+
+static void
+put_document(StringInfo buf, Jsonb *document)
+{
+	JsonbIterator *it = JsonbIteratorInit(&document->root);
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE)
+		switch (token)
+		{
+			case WJB_BEGIN_OBJECT:
+				appendStringInfoChar(buf, TAG_OBJECT);
+				break;
+			case WJB_END_OBJECT:
+				appendStringInfoChar(buf, TAG_OBJECT_END);
+				break;
+			case WJB_BEGIN_ARRAY:
+				/* a scalar document is stored as an array; it is not one */
+				if (!value.val.array.rawScalar)
+					appendStringInfoChar(buf, TAG_ARRAY);
+				break;
+			case WJB_END_ARRAY:
+				if (!value.val.array.rawScalar)
+					appendStringInfoChar(buf, TAG_ARRAY_END);
+				break;
+			case WJB_KEY:
+				put_bytes(buf, TAG_KEY, value.val.string.val, value.val.string.len);
+				break;
+			case WJB_VALUE:
+			case WJB_ELEM:
+				put_scalar(buf, &value);
+				break;
+			default:
+				elog(ERROR, "unexpected jsonb token %d", (int) token);
+		}
+}
+
+static void
+put_scalar(StringInfo buf, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			appendStringInfoChar(buf, TAG_NULL);
+			break;
+		case jbvBool:
+			appendStringInfoChar(buf, value->val.boolean ? TAG_TRUE : TAG_FALSE);
+			break;
+		case jbvString:
+			put_bytes(buf, TAG_STRING, value->val.string.val, value->val.string.len);
+			break;
+		case jbvNumeric:
+			put_number(buf, value->val.numeric);
+			break;
+		default:
+			elog(ERROR, "unexpected jsonb value type %d", (int) value->type);
+	}
+}
+
+/*
+ * The wire form of a numeric is its base-10000 digits without leading and
+ * trailing zeros, after a header: the digits' number, weight, sign and display
+ * scale.  Without the scale, equal numbers have equal bytes; and it is short
+ * even for 1e131071.
+ */
+static void
+put_number(StringInfo buf, Numeric number)
+{
+	bytea	   *wire = DatumGetByteaP(DirectFunctionCall1(numeric_send, NumericGetDatum(number)));
+	char	   *bytes = VARDATA(wire);
+
+	memset(bytes + WIRE_SCALE_OFFSET, 0, WIRE_SCALE_LENGTH);
+	put_bytes(buf, TAG_NUMBER, bytes, VARSIZE(wire) - VARHDRSZ);
+	pfree(wire);
+}
+
+static void
+put_bytes(StringInfo buf, char tag, const char *bytes, int length)
+{
+	appendStringInfoChar(buf, tag);
+	pq_sendint32(buf, length);
+	appendBinaryStringInfo(buf, bytes, length);
+}
+
+static void
+hash_buffer(StringInfo buf, uint8 *out)
+{
+	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
+
+	if (context == NULL ||
+		pg_cryptohash_init(context) < 0 ||
+		pg_cryptohash_update(context, (const uint8 *) buf->data, buf->len) < 0 ||
+		pg_cryptohash_final(context, out, AEVON_DIGEST_LENGTH) < 0)
+		elog(ERROR, "SHA-256 failed: %s", pg_cryptohash_error(context));
+	pg_cryptohash_free(context);
+}
