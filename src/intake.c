@@ -1,0 +1,251 @@
+/*
+ * intake.c
+ *		Taking in many events in one call: order, counts, rejections.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
+#include "catalog.h"
+#include "dictionary.h"
+#include "event.h"
+#include "guc.h"
+#include "intake.h"
+#include "shmem.h"
+
+static void append_items(AevonIntake *intake, AevonIntakeItem *items, int count);
+static void append_item(AevonIntake *intake, AevonAppender *appender, AevonIntakeItem *item);
+static void store_rejection(const AevonIntakeItem *item);
+static void raise_at(const AevonIntake *intake, const AevonIntakeItem *item,
+					 const AevonProblem *problem) pg_attribute_noreturn();
+static Jsonb *payload_of(const AevonIntakeItem *item);
+static void put_text(JsonbParseState **state, const char *name, const char *text);
+static void put_time(JsonbParseState **state, const char *name, TimestampTz at);
+static void put_document(JsonbParseState **state, const char *name, Jsonb *document);
+static void put_key(JsonbParseState **state, const char *name);
+static int	compare_items(const void *a, const void *b);
+
+void
+aevon_intake_begin(AevonIntake *intake, const char *on_error, const char *unit)
+{
+	aevon_error_if_null(on_error == NULL, "on_error");
+	memset(intake, 0, sizeof(*intake));
+	intake->unit = unit;
+	intake->reject = strcmp(on_error, "reject") == 0;
+	if (!intake->reject && strcmp(on_error, "abort") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown on_error \"%s\"", aevon_error_excerpt(on_error)),
+				 errhint("on_error is \"abort\" or \"reject\".")));
+}
+
+void
+aevon_intake_put_problem(const AevonIntake *intake, AevonIntakeItem *item,
+						 const AevonProblem *problem)
+{
+	if (!intake->reject)
+		raise_at(intake, item, problem);
+	item->problem = palloc(sizeof(AevonProblem));
+	*item->problem = *problem;
+}
+
+void
+aevon_intake_store(AevonIntake *intake, AevonIntakeItem *items, int count)
+{
+	AevonAccess access;
+
+	if (count == 0)
+		return;
+	qsort(items, count, sizeof(AevonIntakeItem), compare_items);
+	aevon_access_enter(&access);
+	append_items(intake, items, count);
+	aevon_access_leave(&access);
+}
+
+Datum
+aevon_intake_result(const AevonIntake *intake, FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		values[3] = {
+		Int64GetDatum(intake->accepted),
+		Int64GetDatum(intake->duplicate),
+		Int64GetDatum(intake->rejected),
+	};
+	bool		nulls[3] = {false, false, false};
+
+	if (intake->accepted > 0)
+		aevon_shmem_note_ingested(intake->accepted);
+	InitMaterializedSRF(fcinfo, 0);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	return (Datum) 0;
+}
+
+static void
+append_items(AevonIntake *intake, AevonIntakeItem *items, int count)
+{
+	AevonAppender *appender = aevon_append_begin();
+
+	for (int i = 0; i < count; i++)
+	{
+		if (items[i].problem == NULL)
+			append_item(intake, appender, &items[i]);
+		if (items[i].problem != NULL)
+		{
+			store_rejection(&items[i]);
+			intake->rejected++;
+		}
+	}
+	aevon_append_end(appender);
+}
+
+static void
+append_item(AevonIntake *intake, AevonAppender *appender, AevonIntakeItem *item)
+{
+	AevonOutcome outcome = aevon_append_event(appender, &item->event);
+
+	if (outcome == AEVON_ACCEPTED)
+		intake->accepted++;
+	else if (outcome == AEVON_DUPLICATE)
+		intake->duplicate++;
+	else
+	{
+		AevonProblem problem;
+
+		aevon_event_conflict(&item->event, outcome, &problem);
+		aevon_intake_put_problem(intake, item, &problem);
+	}
+}
+
+static void
+store_rejection(const AevonIntakeItem *item)
+{
+	const AevonProblem *problem = item->problem;
+	int32		tenant_key = aevon_dictionary_intern(AEVON_DICTIONARY_TENANT, 0,
+													 item->event.tenant);
+	Datum		values[6] = {
+		TimestampTzGetDatum(aevon_clock_now()),
+		Int32GetDatum(tenant_key),
+		CStringGetTextDatum(unpack_sql_state(problem->sqlstate)),
+		CStringGetTextDatum(problem->message),
+		problem->detail ? CStringGetTextDatum(problem->detail) : (Datum) 0,
+		JsonbPGetDatum(payload_of(item)),
+	};
+	const char *nulls = problem->detail ? "      " : "    n ";
+
+	SPI_connect();
+	aevon_catalog_run(AEVON_QUERY_REJECT, values, nulls, false);
+	SPI_finish();
+}
+
+/* Raise the problem with the item's position before its detail. */
+static void
+raise_at(const AevonIntake *intake, const AevonIntakeItem *item, const AevonProblem *problem)
+{
+	AevonProblem placed = *problem;
+
+	placed.detail = psprintf("%s " INT64_FORMAT "%s%s", intake->unit, item->position,
+							 problem->detail ? ": " : ".",
+							 problem->detail ? problem->detail : "");
+	aevon_error_raise(&placed);
+}
+
+/* The event as it came. */
+static Jsonb *
+payload_of(const AevonIntakeItem *item)
+{
+	const AevonEvent *event = &item->event;
+	JsonbParseState *state = NULL;
+
+	if (item->element != NULL)
+		return JsonbValueToJsonb(item->element);
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	put_text(&state, "principal", event->principal);
+	put_text(&state, "event_id", event->event_id);
+	put_text(&state, "event_type", event->event_type);
+	if (event->occurred_given)
+		put_time(&state, "occurred_at", event->occurred_at);
+	if (event->ingested_given)
+		put_time(&state, "ingested_at", event->ingested_at);
+	put_document(&state, "data", event->data);
+	put_document(&state, "metadata", event->metadata);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+static void
+put_text(JsonbParseState **state, const char *name, const char *text)
+{
+	JsonbValue	value = {.type = jbvNull};
+
+	if (text != NULL)
+	{
+		value.type = jbvString;
+		value.val.string.val = pstrdup(text);
+		value.val.string.len = strlen(text);
+	}
+	put_key(state, name);
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
+put_time(JsonbParseState **state, const char *name, TimestampTz at)
+{
+	put_text(state, name, JsonEncodeDateTime(NULL, TimestampTzGetDatum(at),
+											 TIMESTAMPTZOID, NULL));
+}
+
+static void
+put_document(JsonbParseState **state, const char *name, Jsonb *document)
+{
+	JsonbValue	value = {.type = jbvNull};
+
+	if (document != NULL)
+	{
+		if (!JB_ROOT_IS_SCALAR(document) ||
+			!JsonbExtractScalar(&document->root, &value))
+		{
+			value.type = jbvBinary;
+			value.val.binary.data = &document->root;
+			value.val.binary.len = VARSIZE_ANY_EXHDR(document);
+		}
+	}
+	put_key(state, name);
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
+put_key(JsonbParseState **state, const char *name)
+{
+	JsonbValue	key = {.type = jbvString};
+
+	key.val.string.val = pstrdup(name);
+	key.val.string.len = strlen(name);
+	pushJsonbValue(state, WJB_KEY, &key);
+}
+
+/* By tenant, principal, event id; bad items first, by position at the end. */
+static int
+compare_items(const void *a, const void *b)
+{
+	const AevonIntakeItem *left = a;
+	const AevonIntakeItem *right = b;
+	int			order = (left->problem == NULL) - (right->problem == NULL);
+
+	if (order == 0 && left->problem == NULL)
+	{
+		if (left->event.tenant != right->event.tenant)
+			order = strcmp(left->event.tenant, right->event.tenant);
+		if (order == 0)
+			order = strcmp(left->event.principal, right->event.principal);
+		if (order == 0)
+			order = strcmp(left->event.event_id, right->event.event_id);
+	}
+	if (order == 0)
+		order = left->position < right->position ? -1 : left->position > right->position;
+	return order;
+}
