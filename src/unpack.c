@@ -1,0 +1,64 @@
+/*
+ * unpack.c
+ *		aevon.unpack_bucket: the windows packed in one row, for the views.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "bucket.h"
+#include "decimal.h"
+
+#define COLUMNS 11
+
+PG_FUNCTION_INFO_V1(aevon_unpack_bucket);
+
+static void put_entry(ReturnSetInfo *result, const AevonPackedEntry *entry, int64 unit);
+static void put_value(Datum *values, bool *nulls, int column, const AevonDecimal *value);
+
+Datum
+aevon_unpack_bucket(PG_FUNCTION_ARGS)
+{
+	const bytea *state = PG_GETARG_BYTEA_PP(0);
+	int64		unit = PG_GETARG_INT32(1) * AEVON_MINUTE;
+	AevonPacked packed;
+
+	InitMaterializedSRF(fcinfo, 0);
+	aevon_packed_decode(state, false, &packed);
+	for (int i = 0; i < packed.count; i++)
+		put_entry((ReturnSetInfo *) fcinfo->resultinfo, &packed.entries[i], unit);
+	return (Datum) 0;
+}
+
+static void
+put_entry(ReturnSetInfo *result, const AevonPackedEntry *entry, int64 unit)
+{
+	const AevonPartial *partial = &entry->partial;
+	bool		any = partial->event_count > partial->skipped;
+	Datum		values[COLUMNS] = {0};
+	bool		nulls[COLUMNS] = {false};
+
+	values[0] = TimestampTzGetDatum(entry->window * unit);
+	values[1] = Int64GetDatum(partial->event_count);
+	values[2] = Int64GetDatum(partial->skipped);
+	put_value(values, nulls, 3, any ? &partial->sum : NULL);
+	put_value(values, nulls, 4, any ? &partial->min : NULL);
+	put_value(values, nulls, 5, any ? &partial->max : NULL);
+	put_value(values, nulls, 6, partial->last ? &partial->last->value : NULL);
+	values[7] = TimestampTzGetDatum(partial->min_ingested);
+	values[8] = TimestampTzGetDatum(partial->max_ingested);
+	values[9] = Int64GetDatum(partial->min_stamp);
+	values[10] = Int64GetDatum(partial->max_stamp);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+put_value(Datum *values, bool *nulls, int column, const AevonDecimal *value)
+{
+	nulls[column] = value == NULL;
+	if (value != NULL)
+		values[column] = NumericGetDatum(aevon_decimal_to_numeric(value));
+}
