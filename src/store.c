@@ -217,7 +217,7 @@ open_table(AevonStore *store, StoreTable *table, AevonRelation heap, AevonRelati
 	{
 		table->new_slot = table_slot_create(table->heap, NULL);
 		table->target = makeNode(ResultRelInfo);
-		InitResultRelInfo(table->target, table->heap, 1, NULL, 0);
+		InitResultRelInfo(table->target, table->heap, 0, NULL, 0);
 		ExecOpenIndices(table->target, false);
 	}
 }
