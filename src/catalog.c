@@ -17,6 +17,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "shmem.h"
 
 #define MAX_PARAMETERS 16
 
@@ -137,6 +138,7 @@ aevon_catalog_bump_generation(void)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	aevon_catalog_run(AEVON_QUERY_BUMP_GENERATION, NULL, NULL, false);
+	aevon_shmem_note_change();
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 }

@@ -30,6 +30,7 @@
 #include "guard.h"
 #include "guc.h"
 #include "log.h"
+#include "shmem.h"
 
 /* The row of aevon.installation. */
 typedef struct Installation
@@ -231,6 +232,7 @@ write_first_row(void)
 		bool		nulls[Natts_installation] = {false};
 
 		aevon_dictionary_insert_frozen(relation, values, nulls);
+		aevon_shmem_note_change();
 	}
 	UnlockDatabaseObject(RelationRelationId, RelationGetRelid(relation), 1, ExclusiveLock);
 	table_close(relation, NoLock);

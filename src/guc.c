@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -19,6 +20,8 @@
 int			aevon_sweep_interval_ms = 120 * 1000;
 int			aevon_sweep_batch_events = 50000;
 int			aevon_tail_target_events = 500;
+int			aevon_max_workers = 4;
+int			aevon_max_databases = 1000;
 int			aevon_max_event_size_kb = 1024;
 int			aevon_max_future_s = SECS_PER_DAY;
 int			aevon_max_windows = 100000;
@@ -28,6 +31,7 @@ static char *clock_setting = NULL;
 static TimestampTz clock_fixed_at = 0;	/* 0: not set */
 
 static void define_sweep_settings(void);
+static void define_processes(void);
 static void define_limits(void);
 static void define_clock(void);
 static bool check_clock(char **value, void **extra, GucSource source);
@@ -37,6 +41,7 @@ void
 aevon_guc_define(void)
 {
 	define_sweep_settings();
+	define_processes();
 	define_limits();
 	define_clock();
 	DefineCustomStringVariable("aevon.config_dir",
@@ -77,6 +82,24 @@ define_sweep_settings(void)
 							"Every read scans the tail of its principal or tenant; a smaller target makes reads cheaper and sweeps more frequent.",
 							&aevon_tail_target_events, 500, 1, INT_MAX,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
+static void
+define_processes(void)
+{
+	DefineCustomIntVariable("aevon.max_workers",
+							"Most background workers of Aevon that run at the same time.",
+							"With more databases than that, they take turns; 0: none is started. Each uses one of max_worker_processes.",
+							&aevon_max_workers, 4, 0, 1024,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	/* sizes shared memory, so it is there only when preloaded */
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomIntVariable("aevon.max_databases",
+								"Most databases that Aevon's background workers look after.",
+								NULL,
+								&aevon_max_databases, 1000, 1, 1000000,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
 }
 
 static void

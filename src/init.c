@@ -10,7 +10,9 @@
 #include "miscadmin.h"
 
 #include "guc.h"
+#include "hooks.h"
 #include "shmem.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,6 +22,12 @@ void
 _PG_init(void)
 {
 	aevon_guc_define();
-	if (process_shared_preload_libraries_in_progress)
+
+	/* in a binary upgrade nothing of ours may run */
+	if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
+	{
 		aevon_shmem_request();
+		aevon_hooks_install();
+		aevon_launcher_register();
+	}
 }

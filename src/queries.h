@@ -21,6 +21,12 @@ AEVON_QUERY(LOG_SWEEP,
 	" VALUES (pg_catalog.nextval('aevon.sweep_id_seq'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 	TIMESTAMPTZOID, FLOAT8OID, INT8OID, INT8OID, INT4OID, INT8OID, INT8ARRAYOID,
 	BOOLOID, TEXTOID, TEXTOID)
+AEVON_QUERY(PRUNE_SWEEPS,
+	"DELETE FROM aevon.sweeps WHERE started_at OPERATOR(pg_catalog.<) $1",
+	TIMESTAMPTZOID)
+AEVON_QUERY(SCHEDULE_JOB,
+	"SELECT cron.schedule($1, $2, $3)",
+	TEXTOID, TEXTOID, TEXTOID)
 AEVON_QUERY(BUMP_GENERATION,
 	"INSERT INTO aevon.generation (generation)"
 	" VALUES (pg_catalog.nextval('aevon.generation_seq'))"

@@ -9,6 +9,14 @@
 
 #include "postgres.h"
 
+/* What a worker is told when it is started (BackgroundWorker.bgw_extra). */
+typedef struct AevonTicket
+{
+	int			slot;			/* of shmem.h */
+	uint32		number;			/* of this start */
+	char		database[NAMEDATALEN];	/* to be shown; a rename ends the worker */
+} AevonTicket;
+
 /* Registers the launcher; from _PG_init when preloading. */
 extern void aevon_launcher_register(void);
 

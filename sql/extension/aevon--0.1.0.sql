@@ -399,6 +399,18 @@ CREATE FUNCTION aevon.rule_status(
 REVOKE ALL ON FUNCTION aevon.rule_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION aevon.rule_status() TO PUBLIC;
 
+-- One row per database with a worker, or waiting for one; the view aevon.workers.
+CREATE FUNCTION aevon.worker_status(
+		OUT database_id oid, OUT pid integer, OUT state text,
+		OUT state_since timestamptz, OUT last_sweep_at timestamptz,
+		OUT tail_events bigint, OUT failures integer, OUT error_state text,
+		OUT last_error text, OUT last_error_at timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'aevon_worker_status';
+REVOKE ALL ON FUNCTION aevon.worker_status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.worker_status() TO PUBLIC;
+
 -- ---------------------------------------------------------------------------
 -- 4. Views: names instead of keys, rows of granted tenants only.
 -- ---------------------------------------------------------------------------
@@ -429,6 +441,12 @@ CREATE VIEW aevon.pre_aggregates WITH (security_barrier) AS
 CREATE VIEW aevon.status WITH (security_barrier) AS
 	SELECT * FROM aevon.rule_status();
 
+CREATE VIEW aevon.workers WITH (security_barrier) AS
+	SELECT d.datname AS database, w.pid, w.state, w.state_since, w.last_sweep_at,
+		w.tail_events, w.failures, w.error_state, w.last_error, w.last_error_at
+	FROM aevon.worker_status() w
+	LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) w.database_id;
+
 CREATE VIEW aevon.rejected_events WITH (security_barrier) AS
 	SELECT t.tenant, x.rejected_at, x.sqlstate, x.reason, x.detail, x.payload
 	FROM aevon.readable_tenants() t
@@ -446,10 +464,11 @@ CREATE VIEW aevon.rule_versions WITH (security_barrier) AS
 ALTER VIEW aevon.events OWNER TO aevon_owner;
 ALTER VIEW aevon.pre_aggregates OWNER TO aevon_owner;
 ALTER VIEW aevon.status OWNER TO aevon_owner;
+ALTER VIEW aevon.workers OWNER TO aevon_owner;
 ALTER VIEW aevon.rejected_events OWNER TO aevon_owner;
 ALTER VIEW aevon.rule_versions OWNER TO aevon_owner;
 GRANT USAGE ON SCHEMA aevon TO PUBLIC;
-GRANT SELECT ON aevon.events, aevon.pre_aggregates, aevon.status,
+GRANT SELECT ON aevon.events, aevon.pre_aggregates, aevon.status, aevon.workers,
 	aevon.rejected_events, aevon.rule_versions TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
@@ -657,6 +676,8 @@ COMMENT ON FUNCTION aevon.unpack_bucket(bytea, integer) IS
 'The windows packed in one row of a bucket table, by time. Pure: it sees nothing but its arguments. For the views.';
 COMMENT ON FUNCTION aevon.rule_status() IS
 'One row per rule version that the current user may see. For the view aevon.status.';
+COMMENT ON FUNCTION aevon.worker_status() IS
+'One row per database that has a background worker or waits for one, as far as the current user may see. For the view aevon.workers.';
 
 -- Views -----------------------------------------------------------------------
 COMMENT ON VIEW aevon.events IS 'The event log with names instead of keys; rows of tenants that the current user may read.';
@@ -699,6 +720,17 @@ COMMENT ON COLUMN aevon.status.backfill_progress IS 'Share of the log that the v
 COMMENT ON COLUMN aevon.status.last_sweep_at IS 'When its cut was last moved; NULL: never.';
 COMMENT ON COLUMN aevon.status.last_error IS 'Message of the last sweep if that failed, else NULL.';
 COMMENT ON COLUMN aevon.status.last_error_at IS 'When the last sweep failed, if it did.';
+COMMENT ON VIEW aevon.workers IS 'The background workers: one row per database that has one, or waits for one. Members of pg_monitor see all; who may operate a database sees its row there; nobody else sees any. Empty unless aevon is in shared_preload_libraries.';
+COMMENT ON COLUMN aevon.workers.database IS 'Name of the database.';
+COMMENT ON COLUMN aevon.workers.pid IS 'Process id of the worker; NULL: none runs.';
+COMMENT ON COLUMN aevon.workers.state IS 'waiting (for its turn, for the next try after an error, or for the end of a command that needs the database for itself), starting, checking (connecting and looking around), idle, sweeping, or refused (the restore guard forbids sweeping: see last_error).';
+COMMENT ON COLUMN aevon.workers.state_since IS 'Since when it has been in that state.';
+COMMENT ON COLUMN aevon.workers.last_sweep_at IS 'End of the last round of sweeps that left nothing behind; NULL: none since the server started.';
+COMMENT ON COLUMN aevon.workers.tail_events IS 'About how many events were ingested since the last sweep: an estimate that lives in memory and wakes the worker.';
+COMMENT ON COLUMN aevon.workers.failures IS 'Consecutive failures: 0 as soon as a sweep succeeds. The pause before the next try doubles with each.';
+COMMENT ON COLUMN aevon.workers.error_state IS 'SQLSTATE of the last error; NULL: none, or the process ended without telling.';
+COMMENT ON COLUMN aevon.workers.last_error IS 'Message of the last error since the server started, whether or not it is over; NULL: none.';
+COMMENT ON COLUMN aevon.workers.last_error_at IS 'When it happened.';
 
 COMMENT ON VIEW aevon.rejected_events IS 'Events refused under on_error => ''reject'', with the reason; rows of tenants that the current user may read.';
 COMMENT ON COLUMN aevon.rejected_events.tenant IS 'For which tenant the event was sent.';
