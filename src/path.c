@@ -59,6 +59,7 @@ typedef struct PathCheck
 } PathCheck;
 
 static char *expand_source(const char *source, const char *what);
+static bool is_key_character(unsigned char c, bool first);
 static JsonPath *parse_path(const char *source, const char *what);
 static bool is_definition_error(int sqlstate);
 static char *canonical_text(JsonPath *compiled, char *source);
@@ -140,15 +141,17 @@ expand_source(const char *source, const char *what)
 	trimmed = pnstrdup(source, length);
 
 	for (i = 0; i < length; i++)
-	{
-		unsigned char c = (unsigned char) trimmed[i];
-		bool		letter = c == '_' || IS_HIGHBIT_SET(c) ||
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-
-		if (!letter && !(i > 0 && c >= '0' && c <= '9'))
+		if (!is_key_character(trimmed[i], i == 0))
 			return trimmed;
-	}
 	return length == 0 ? trimmed : psprintf("$.\"%s\"", trimmed);
+}
+
+static bool
+is_key_character(unsigned char c, bool first)
+{
+	if (c == '_' || IS_HIGHBIT_SET(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+		return true;
+	return !first && c >= '0' && c <= '9';
 }
 
 /* Parse; a complaint of PostgreSQL becomes a 22023 that says which argument. */

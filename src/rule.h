@@ -21,8 +21,6 @@
 
 #include "path.h"
 
-#define AEVON_MAX_NAME 255		/* characters in a key, id, type or rule name */
-
 typedef enum AevonOperator
 {
 	AEVON_COUNT,

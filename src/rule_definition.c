@@ -10,16 +10,15 @@
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 #include "utils/jsonb.h"
 
 #include "bucket.h"
+#include "errors.h"
 #include "rule_definition.h"
 
 #define KNOWN_OPERATORS "count, sum, min, max, avg, last"
 
-static void check_name(const char *what, const char *name);
 static void check_operators(const AevonRuleDefinition *definition);
 static void check_operator(const char *name);
 static bool is_planned_operator(const char *name);
@@ -27,7 +26,7 @@ static void check_value_needed(const AevonRuleDefinition *definition);
 static Jsonb *canonical_dimensions(Jsonb *dimensions);
 static void check_dimension(const JsonbValue *name, const JsonbValue *path);
 static int	needed_features(const AevonRuleDefinition *definition);
-static void add_part(StringInfo parts, const char *text);
+static void add_part(StringInfo parts, const char *part);
 static void add_question(StringInfo parts, const AevonRuleDefinition *definition,
 						 const AevonCanonicalRule *canonical);
 static void digest_parts(StringInfo parts, uint8 out[AEVON_DIGEST_LENGTH]);
@@ -46,15 +45,15 @@ aevon_rule_canonicalize(const AevonRuleDefinition *definition, AevonCanonicalRul
 	StringInfoData parts;
 	int			i;
 
-	check_name("name", definition->name);
+	aevon_error_require_name(definition->name, "name");
 	if (strchr(definition->name, '@') != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("rule name \"%s\" contains \"@\"", definition->name),
 				 errdetail("What follows an @ is the number of a version.")));
-	check_name("event_type", definition->event_type);
+	aevon_error_require_name(definition->event_type, "event_type");
 	if (definition->tenant != NULL)
-		check_name("tenant", definition->tenant);
+		aevon_error_require_name(definition->tenant, "tenant");
 	if (definition->tenant != NULL && strcmp(definition->tenant, "*") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -84,34 +83,6 @@ aevon_rule_canonicalize(const AevonRuleDefinition *definition, AevonCanonicalRul
 	for (i = 0; i < definition->operator_count; i++)
 		add_part(&parts, definition->operators[i]);
 	digest_parts(&parts, canonical->fingerprint);
-}
-
-/* The rules for every name that is stored. */
-static void
-check_name(const char *what, const char *name)
-{
-	const char *c;
-	int			length;
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", what)));
-	if (name[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not be empty", what)));
-	length = pg_mbstrlen(name);
-	if (length > AEVON_MAX_NAME)
-		ereport(ERROR,
-				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-				 errmsg("%s is too long", what),
-				 errdetail("It has %d characters; the limit is %d.", length, AEVON_MAX_NAME)));
-	for (c = name; *c != '\0'; c++)
-		if ((unsigned char) *c < 0x20 || *c == 0x7f)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s contains a control character", what)));
 }
 
 static void
@@ -240,7 +211,7 @@ check_dimension(const JsonbValue *name, const JsonbValue *path)
 {
 	char	   *text = pnstrdup(name->val.string.val, name->val.string.len);
 
-	check_name("dimension", text);
+	aevon_error_require_name(text, "dimension");
 	if (path->type != jbvString)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -262,14 +233,14 @@ needed_features(const AevonRuleDefinition *definition)
 
 /* Length and bytes; all ones as length for a part that is not there. */
 static void
-add_part(StringInfo parts, const char *text)
+add_part(StringInfo parts, const char *part)
 {
-	uint32		length = text == NULL ? PG_UINT32_MAX : (uint32) strlen(text);
+	uint32		length = part == NULL ? PG_UINT32_MAX : (uint32) strlen(part);
 	uint32		big_endian = pg_hton32(length);
 
 	appendBinaryStringInfo(parts, (const char *) &big_endian, sizeof(big_endian));
-	if (text != NULL)
-		appendBinaryStringInfo(parts, text, length);
+	if (part != NULL)
+		appendBinaryStringInfo(parts, part, length);
 }
 
 /* The parts that say what is measured. */

@@ -50,7 +50,7 @@ static int32 add_measure(const AevonRuleDefinition *definition,
 static void add_version(const AevonRuleDefinition *definition, const AevonCanonicalRule *canonical,
 						int32 tenant_key, int version, const MeasureState *measure, bool active);
 static uint64 retire(AevonQuery query, int32 tenant_key, const char *name);
-static Datum text_or_null(const char *text, char *null);
+static Datum text_or_null(const char *string, char *null);
 static Datum bytes(const uint8 *digest);
 static Datum operator_array(const AevonRuleDefinition *definition);
 static bool clear_leftovers(Datum now);
@@ -290,10 +290,10 @@ retire(AevonQuery query, int32 tenant_key, const char *name)
 }
 
 static Datum
-text_or_null(const char *text, char *null)
+text_or_null(const char *string, char *null)
 {
-	if (text != NULL)
-		return CStringGetTextDatum(text);
+	if (string != NULL)
+		return CStringGetTextDatum(string);
 	*null = 'n';
 	return (Datum) 0;
 }

@@ -8,7 +8,9 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -72,7 +74,8 @@ static const KeyWord *find_key(const char *word);
 static char *read_text(FileReader *reader, const char *key);
 static void read_operators(FileReader *reader, const char *key, AevonRuleDefinition *definition);
 static Jsonb *read_dimensions(FileReader *reader, const char *key);
-static void push_text(JsonbParseState **state, JsonbIteratorToken token, char *text);
+static char *read_dimension_part(FileReader *reader, const char *key);
+static void push_text(JsonbParseState **state, JsonbIteratorToken token, char *word);
 static void refuse_type(const char *key, const char *wanted) pg_attribute_noreturn();
 static void require_part(const void *part, const char *key);
 static void refuse_repetition(const FileReader *reader, const AevonRuleDefinition *definition);
@@ -86,7 +89,9 @@ aevon_rulefile_read_directory(const char *directory)
 	ListCell   *cell;
 
 	foreach(cell, files)
+	{
 		rules = read_rules(directory, lfirst(cell), rules);
+	}
 	return rules;
 }
 
@@ -161,19 +166,25 @@ compare_names(const ListCell *a, const ListCell *b)
 static char *
 read_file(const char *path, size_t *length)
 {
-	FILE	   *file = AllocateFile(path, PG_BINARY_R);
 	char	   *text = palloc(MAX_FILE_SIZE + 1);
+	int			file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	ssize_t		count = 0;
 
-	if (file == NULL)
+	if (file < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open file \"%s\": %m", path)));
-	*length = fread(text, 1, MAX_FILE_SIZE + 1, file);
-	if (ferror(file))
+	*length = 0;
+	do
+	{
+		*length += count;
+		count = read(file, text + *length, MAX_FILE_SIZE + 1 - *length);
+	} while (count > 0);
+	if (count < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not read file \"%s\": %m", path)));
-	FreeFile(file);
+	CloseTransientFile(file);
 	if (*length > MAX_FILE_SIZE)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -372,7 +383,9 @@ read_operators(FileReader *reader, const char *key, AevonRuleDefinition *definit
 
 	definition->operators = palloc(Max(list_length(names), 1) * sizeof(char *));
 	foreach(cell, names)
+	{
 		definition->operators[definition->operator_count++] = lfirst(cell);
+	}
 }
 
 static Jsonb *
@@ -396,15 +409,15 @@ read_dimensions(FileReader *reader, const char *key)
 		ListCell   *cell;
 
 		reader->line = reader->at->line;
-		name = read_text(reader, key);
-		path = read_text(reader, key);
-		if (name == NULL || path == NULL)
-			refuse_type(key, "a mapping of names to jsonpaths");
+		name = read_dimension_part(reader, key);
+		path = read_dimension_part(reader, key);
 		foreach(cell, names)
+		{
 			if (strcmp(lfirst(cell), name) == 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("dimension \"%s\" is given twice", name)));
+		}
 		names = lappend(names, name);
 		push_text(&state, WJB_KEY, name);
 		push_text(&state, WJB_VALUE, path);
@@ -413,13 +426,21 @@ read_dimensions(FileReader *reader, const char *key)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+static char *
+read_dimension_part(FileReader *reader, const char *key)
+{
+	if (reader->at->type != AEVON_YAML_SCALAR)
+		refuse_type(key, "a mapping of names to jsonpaths");
+	return read_text(reader, key);
+}
+
 static void
-push_text(JsonbParseState **state, JsonbIteratorToken token, char *text)
+push_text(JsonbParseState **state, JsonbIteratorToken token, char *word)
 {
 	JsonbValue	value = {.type = jbvString};
 
-	value.val.string.val = text;
-	value.val.string.len = strlen(text);
+	value.val.string.val = word;
+	value.val.string.len = strlen(word);
 	pushJsonbValue(state, token, &value);
 }
 
