@@ -159,7 +159,7 @@ aevon_access_bound(const char *tenant, AevonPrivilege privilege)
 void
 aevon_access_enter(AevonAccess *access)
 {
-	OverrideSearchPath path = {.schemas = NIL, .addCatalog = true, .addTemp = false};
+	OverrideSearchPath path = {.addCatalog = true};
 	Oid			owner = aevon_catalog_owner();
 
 	GetUserIdAndSecContext(&access->caller, &access->caller_context);
@@ -248,11 +248,12 @@ revoke_privilege(const BindingArguments *binding)
 	aevon_access_leave(&access);
 }
 
+/* As the dictionary reads: without predicate locks on the whole table. */
 static void
 put_all_tenants(ReturnSetInfo *result)
 {
 	Relation	relation = table_open(aevon_catalog_oid(AEVON_TENANTS), AccessShareLock);
-	TableScanDesc scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
+	TableScanDesc scan = table_beginscan(relation, SnapshotSelf, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(relation, NULL);
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))

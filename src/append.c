@@ -30,12 +30,15 @@
 #include "guard.h"
 #include "log.h"
 
+/* Log rows are written together, until there are this many, or bytes. */
+#define PENDING_ROWS 1000
+#define PENDING_BYTES 65536
+
 /* A table that rows are inserted into. */
 typedef struct Target
 {
 	Relation	relation;
 	ResultRelInfo *info;
-	TupleTableSlot *slot;
 } Target;
 
 struct AevonAppender
@@ -45,8 +48,13 @@ struct AevonAppender
 	int64		stamp;
 	int32		part;
 	Target		keys;
+	TupleTableSlot *key;		/* the row to insert */
+	TupleTableSlot *stored;		/* the row that is in its way */
 	Target		log;
-	TupleTableSlot *stored;		/* the row of event_keys in the way */
+	int			slot_count;
+	int			pending_count;	/* rows in the first so many slots */
+	Size		pending_bytes;
+	TupleTableSlot *slots[PENDING_ROWS];
 };
 
 /* A digest with a varlena header, to be stored without a copy. */
@@ -67,24 +75,28 @@ static bool try_key(AevonAppender *appender);
 static void require_visible(AevonAppender *appender);
 static AevonOutcome compare_stored(AevonAppender *appender, const AevonEvent *event,
 								   const StoredDigest *digest);
-static void insert_log_row(AevonAppender *appender, const AevonEvent *event, int32 tenant_key,
-						   int32 principal_key, StoredDigest *hash);
+static void put_log_row(AevonAppender *appender, const AevonEvent *event, int32 tenant_key,
+						int32 principal_key, StoredDigest *hash);
+static TupleTableSlot *pending_slot(AevonAppender *appender);
+static void write_pending(AevonAppender *appender);
 
 AevonAppender *
 aevon_append_begin(void)
 {
-	AevonAppender *appender = palloc0(sizeof(AevonAppender));
+	AevonAppender *appender = palloc(sizeof(AevonAppender));
 	Oid			part_oid;
 
+	memset(appender, 0, offsetof(AevonAppender, slots));
 	appender->stamp = aevon_cut_stamp(aevon_guard_base());
 	appender->event_context = AllocSetContextCreate(CurrentMemoryContext, "Aevon event",
 													ALLOCSET_DEFAULT_SIZES);
 	appender->estate = CreateExecutorState();
 	appender->estate->es_output_cid = GetCurrentCommandId(true);
 	open_target(&appender->keys, aevon_catalog_oid(AEVON_EVENT_KEYS), true);
+	appender->key = table_slot_create(appender->keys.relation, NULL);
+	appender->stored = table_slot_create(appender->keys.relation, NULL);
 	part_oid = aevon_log_current_part(&appender->part);
 	open_target(&appender->log, part_oid, false);
-	appender->stored = table_slot_create(appender->keys.relation, NULL);
 	return appender;
 }
 
@@ -94,6 +106,8 @@ aevon_append_event(AevonAppender *appender, const AevonEvent *event)
 	MemoryContext caller = MemoryContextSwitchTo(appender->event_context);
 	AevonOutcome outcome = append_in_context(appender, event);
 
+	if (appender->pending_count == PENDING_ROWS || appender->pending_bytes > PENDING_BYTES)
+		write_pending(appender);
 	MemoryContextSwitchTo(caller);
 	ResetPerTupleExprContext(appender->estate);
 	MemoryContextReset(appender->event_context);
@@ -103,6 +117,13 @@ aevon_append_event(AevonAppender *appender, const AevonEvent *event)
 void
 aevon_append_end(AevonAppender *appender)
 {
+	MemoryContext caller = MemoryContextSwitchTo(appender->event_context);
+
+	write_pending(appender);
+	MemoryContextSwitchTo(caller);
+	for (int i = 0; i < appender->slot_count; i++)
+		ExecDropSingleTupleTableSlot(appender->slots[i]);
+	ExecDropSingleTupleTableSlot(appender->key);
 	ExecDropSingleTupleTableSlot(appender->stored);
 	close_target(&appender->keys);
 	close_target(&appender->log);
@@ -118,15 +139,12 @@ open_target(Target *target, Oid relid, bool speculative)
 	target->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(target->info, target->relation, 0, NULL, 0);
 	ExecOpenIndices(target->info, speculative);
-	target->slot = table_slot_create(target->relation, NULL);
-	target->slot->tts_tableOid = relid;
 }
 
 /* The locks are kept to the end of the transaction, as any writer does. */
 static void
 close_target(Target *target)
 {
-	ExecDropSingleTupleTableSlot(target->slot);
 	ExecCloseIndices(target->info);
 	table_close(target->relation, NoLock);
 }
@@ -156,7 +174,7 @@ append_in_context(AevonAppender *appender, const AevonEvent *event)
 		return compare_stored(appender, event, &content);
 
 	aevon_digest_event(&identity, content.bytes, whole.bytes);
-	insert_log_row(appender, event, tenant_key, principal_key, &whole);
+	put_log_row(appender, event, tenant_key, principal_key, &whole);
 	return AEVON_ACCEPTED;
 }
 
@@ -164,7 +182,7 @@ static void
 fill_keys(AevonAppender *appender, const AevonEvent *event, int32 principal_key,
 		  StoredDigest *digest)
 {
-	TupleTableSlot *slot = appender->keys.slot;
+	TupleTableSlot *slot = appender->key;
 	Datum	   *values = slot->tts_values;
 
 	ExecClearTuple(slot);
@@ -206,7 +224,7 @@ find_key(AevonAppender *appender)
 	ItemPointerData tid;
 
 	ItemPointerSetInvalid(&tid);
-	if (ExecCheckIndexConstraints(appender->keys.info, appender->keys.slot,
+	if (ExecCheckIndexConstraints(appender->keys.info, appender->key,
 								  appender->estate, &tid, NIL))
 		return false;
 	/* gone again: its deleter has committed, so look again */
@@ -222,11 +240,11 @@ try_key(AevonAppender *appender)
 	bool		conflict = false;
 	uint32		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
 
-	table_tuple_insert_speculative(keys->relation, keys->slot,
+	table_tuple_insert_speculative(keys->relation, appender->key,
 								   appender->estate->es_output_cid, 0, NULL, token);
-	(void) ExecInsertIndexTuples(keys->info, keys->slot, appender->estate, false, true,
+	(void) ExecInsertIndexTuples(keys->info, appender->key, appender->estate, false, true,
 								 &conflict, NIL);
-	table_tuple_complete_speculative(keys->relation, keys->slot, token, !conflict);
+	table_tuple_complete_speculative(keys->relation, appender->key, token, !conflict);
 	SpeculativeInsertionLockRelease(GetCurrentTransactionId());
 	return !conflict;
 }
@@ -270,17 +288,18 @@ compare_stored(AevonAppender *appender, const AevonEvent *event, const StoredDig
 	return AEVON_DUPLICATE;
 }
 
+/* Make the log's row, to be written with others. */
 static void
-insert_log_row(AevonAppender *appender, const AevonEvent *event, int32 tenant_key,
-			   int32 principal_key, StoredDigest *hash)
+put_log_row(AevonAppender *appender, const AevonEvent *event, int32 tenant_key,
+			int32 principal_key, StoredDigest *hash)
 {
-	Target	   *log = &appender->log;
-	Datum	   *values = log->slot->tts_values;
+	TupleTableSlot *slot = pending_slot(appender);
+	Datum	   *values = slot->tts_values;
 	int32		type_key = aevon_dictionary_intern(AEVON_DICTIONARY_EVENT_TYPE, 0,
 												   event->event_type);
 
-	ExecClearTuple(log->slot);
-	memset(log->slot->tts_isnull, false, Natts_event_log * sizeof(bool));
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, false, Natts_event_log * sizeof(bool));
 	SET_VARSIZE(hash, VARHDRSZ + AEVON_DIGEST_LENGTH);
 	values[Anum_event_log_stamp - 1] = Int64GetDatum(appender->stamp);
 	values[Anum_event_log_occurred_at - 1] = TimestampTzGetDatum(event->occurred_at);
@@ -293,11 +312,48 @@ insert_log_row(AevonAppender *appender, const AevonEvent *event, int32 tenant_ke
 	values[Anum_event_log_content_hash - 1] = PointerGetDatum(hash);
 	values[Anum_event_log_data - 1] = JsonbPGetDatum(event->data);
 	values[Anum_event_log_metadata - 1] = PointerGetDatum(event->metadata);
-	log->slot->tts_isnull[Anum_event_log_metadata - 1] = event->metadata == NULL;
-	ExecStoreVirtualTuple(log->slot);
+	slot->tts_isnull[Anum_event_log_metadata - 1] = event->metadata == NULL;
+	ExecStoreVirtualTuple(slot);
+	ExecMaterializeSlot(slot);
+	appender->pending_bytes += VARSIZE(event->data) +
+		(event->metadata != NULL ? VARSIZE(event->metadata) : 0);
+	appender->pending_count++;
+}
 
-	table_tuple_insert(log->relation, log->slot, appender->estate->es_output_cid, 0, NULL);
-	if (log->info->ri_NumIndices > 0)
-		(void) ExecInsertIndexTuples(log->info, log->slot, appender->estate, false, false,
-									 NULL, NIL);
+/* A slot for one more row; it belongs to the appender. */
+static TupleTableSlot *
+pending_slot(AevonAppender *appender)
+{
+	if (appender->pending_count == appender->slot_count)
+	{
+		MemoryContext event_context =
+		MemoryContextSwitchTo(GetMemoryChunkContext(appender));
+
+		appender->slots[appender->slot_count++] =
+			table_slot_create(appender->log.relation, NULL);
+		MemoryContextSwitchTo(event_context);
+	}
+	return appender->slots[appender->pending_count];
+}
+
+/* Write the pending rows and their index entries. */
+static void
+write_pending(AevonAppender *appender)
+{
+	Target	   *log = &appender->log;
+
+	if (appender->pending_count == 1)
+		table_tuple_insert(log->relation, appender->slots[0],
+						   appender->estate->es_output_cid, 0, NULL);
+	else if (appender->pending_count > 1)
+		table_multi_insert(log->relation, appender->slots, appender->pending_count,
+						   appender->estate->es_output_cid, 0, NULL);
+	for (int i = 0; i < appender->pending_count; i++)
+	{
+		(void) ExecInsertIndexTuples(log->info, appender->slots[i], appender->estate,
+									 false, false, NULL, NIL);
+		ExecClearTuple(appender->slots[i]);
+	}
+	appender->pending_count = 0;
+	appender->pending_bytes = 0;
 }

@@ -15,8 +15,8 @@ typedef enum AevonOutcome
 {
 	AEVON_ACCEPTED,
 	AEVON_DUPLICATE,
-	AEVON_CONFLICT_CONTENT,		/* same id, other type or data: nothing changed */
-	AEVON_CONFLICT_TIME			/* same id, other occurred_at: nothing changed */
+	AEVON_CONFLICT_CONTENT,		/* same id, other type or data */
+	AEVON_CONFLICT_TIME			/* same id and content, other occurred_at */
 } AevonOutcome;
 
 /* A validated event. */
@@ -35,7 +35,8 @@ typedef struct AevonEvent
 } AevonEvent;
 
 /*
- * Append an event unless its (tenant, principal, event_id) is there.  Waits
+ * Append an event unless its (tenant, principal, event_id) is there; on a
+ * conflict nothing changes.  Waits
  * only for a running transaction that has inserted the very same id.  Under
  * REPEATABLE READ and above an id committed after the snapshot gives 40001.
  * The caller has entered the owner's context.  begin raises the guard's 55000,

@@ -120,7 +120,7 @@ static struct
 	names_hash *by_name;
 	keys_hash  *by_key;
 	Oid			relids[DICTIONARY_COUNT];	/* what the caches are of */
-} cache;
+}			cache;
 
 static int32 find_stored(NameId id, bool *for_good);
 static int32 insert_name(NameId id);

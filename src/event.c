@@ -151,7 +151,8 @@ check_times(const AevonEvent *event, AevonProblem *problem)
 					"occurred_at is too far in the future",
 					psprintf("It may lie at most %d seconds ahead (setting aevon.max_future).",
 							 aevon_max_future_s));
-	if (event->ingested_at < FIRST_TIME || event->ingested_at > now)
+	if (event->ingested_given &&
+		(event->ingested_at < FIRST_TIME || event->ingested_at > now))
 		return fail(problem, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE,
 					"ingested_at is out of range",
 					"It must lie between the year 0001 and now.");
@@ -168,9 +169,6 @@ check_documents(const AevonEvent *event, AevonProblem *problem)
 	if (!JB_ROOT_IS_OBJECT(event->data))
 		return fail(problem, ERRCODE_INVALID_PARAMETER_VALUE,
 					"data must be a JSON object", NULL);
-	if (event->metadata != NULL && !JB_ROOT_IS_OBJECT(event->metadata))
-		return fail(problem, ERRCODE_INVALID_PARAMETER_VALUE,
-					"metadata must be a JSON object", NULL);
 
 	size = VARSIZE_ANY_EXHDR(event->data) +
 		(event->metadata != NULL ? VARSIZE_ANY_EXHDR(event->metadata) : 0);
@@ -409,12 +407,12 @@ is_iso_time(const char *text)
 static bool
 skip_form(const char **at, const char *form)
 {
-	const char *text = *at;
+	const char *c = *at;
 
-	for (; *form != '\0'; form++, text++)
-		if (*form == 'd' ? !isdigit((unsigned char) *text) : *text != *form)
+	for (; *form != '\0'; form++, c++)
+		if (*form == 'd' ? !isdigit((unsigned char) *c) : *c != *form)
 			return false;
-	*at = text;
+	*at = c;
 	return true;
 }
 

@@ -21,8 +21,8 @@ extern void aevon_event_require_tenant(const char *tenant);
 /*
  * Is the event acceptable?  Members that were not given are NULL.  Checks all
  * but the tenant: keys, occurred_at (year 0001 to 9999, at most
- * aevon.max_future ahead of the clock), data (an object), metadata (an object
- * or NULL), nesting and size.
+ * aevon.max_future ahead of the clock), a given ingested_at (not after the
+ * clock), data (an object), nesting and size of data and metadata.
  */
 extern bool aevon_event_check(const AevonEvent *event, AevonProblem *problem);
 

@@ -47,7 +47,7 @@ static struct
 	bool		watching;
 	Oid			relid;
 	int64		base;
-} checked;
+}			checked;
 
 static bool check_installation(void);
 static bool read_installation(Installation *installation);

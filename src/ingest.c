@@ -21,7 +21,7 @@
 #include "shmem.h"
 
 static const char *ingest_event(const AevonEvent *event);
-static AevonIntakeItem *read_batch(const AevonIntake *intake, const char *tenant,
+static AevonIntakeItem *read_batch(AevonIntake *intake, const char *tenant,
 								   Jsonb *events, int *count);
 static char *text_argument(FunctionCallInfo fcinfo, int number);
 
@@ -99,7 +99,7 @@ ingest_event(const AevonEvent *event)
 
 /* Read and check all events of a batch, before any is stored. */
 static AevonIntakeItem *
-read_batch(const AevonIntake *intake, const char *tenant, Jsonb *events, int *count)
+read_batch(AevonIntake *intake, const char *tenant, Jsonb *events, int *count)
 {
 	TimestampTz now = aevon_clock_now();
 	AevonIntakeItem *items;
@@ -111,7 +111,8 @@ read_batch(const AevonIntake *intake, const char *tenant, Jsonb *events, int *co
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("events must be a JSON array")));
 
-	items = palloc_extended(Max(JB_ROOT_COUNT(events), 1) * sizeof(AevonIntakeItem),
+	intake->total = JB_ROOT_COUNT(events);
+	items = palloc_extended(Max(intake->total, 1) * sizeof(AevonIntakeItem),
 							MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	*count = 0;
 	it = JsonbIteratorInit(&events->root);

@@ -24,7 +24,7 @@ static void store_rejection(const AevonIntakeItem *item);
 static void raise_at(const AevonIntake *intake, const AevonIntakeItem *item,
 					 const AevonProblem *problem) pg_attribute_noreturn();
 static Jsonb *payload_of(const AevonIntakeItem *item);
-static void put_text(JsonbParseState **state, const char *name, const char *text);
+static void put_text(JsonbParseState **state, const char *name, const char *string);
 static void put_time(JsonbParseState **state, const char *name, TimestampTz at);
 static void put_document(JsonbParseState **state, const char *name, Jsonb *document);
 static void put_key(JsonbParseState **state, const char *name);
@@ -148,7 +148,8 @@ raise_at(const AevonIntake *intake, const AevonIntakeItem *item, const AevonProb
 {
 	AevonProblem placed = *problem;
 
-	placed.detail = psprintf("%s " INT64_FORMAT "%s%s", intake->unit, item->position,
+	placed.detail = psprintf("%s " INT64_FORMAT "%s%s%s", intake->unit, item->position,
+							 intake->total > 0 ? psprintf(" of " INT64_FORMAT, intake->total) : "",
 							 problem->detail ? ": " : ".",
 							 problem->detail ? problem->detail : "");
 	aevon_error_raise(&placed);
@@ -178,15 +179,15 @@ payload_of(const AevonIntakeItem *item)
 }
 
 static void
-put_text(JsonbParseState **state, const char *name, const char *text)
+put_text(JsonbParseState **state, const char *name, const char *string)
 {
 	JsonbValue	value = {.type = jbvNull};
 
-	if (text != NULL)
+	if (string != NULL)
 	{
 		value.type = jbvString;
-		value.val.string.val = pstrdup(text);
-		value.val.string.len = strlen(text);
+		value.val.string.val = pstrdup(string);
+		value.val.string.len = strlen(string);
 	}
 	put_key(state, name);
 	pushJsonbValue(state, WJB_VALUE, &value);

@@ -28,6 +28,7 @@ typedef struct AevonIntake
 {
 	bool		reject;			/* on_error => 'reject' */
 	const char *unit;			/* "Event" or "Row", for messages */
+	int64		total;			/* of them; 0: not known */
 	int64		accepted;
 	int64		duplicate;
 	int64		rejected;

@@ -26,7 +26,7 @@
 #include "intake.h"
 
 /* A chunk ends at this many rows, or past this many bytes. */
-#define CHUNK_ROWS 10000
+#define CHUNK_ROWS 50000
 #define CHUNK_BYTES (32 * 1024 * 1024)
 #define FETCH_ROWS 200			/* bounds what is held beyond CHUNK_BYTES */
 #define NOTICE_ROWS 1000000		/* between two notices of progress */
@@ -63,9 +63,11 @@ static const struct
 typedef struct Staging
 {
 	Oid			source;
+	const char *schema;
+	const char *name;
 	const char *tenant;			/* of all rows; NULL: see the column */
 	AevonIntake *intake;
-	int			fields[COLUMN_COUNT];	/* in the cursor's rows, from 1; 0: none */
+	int			fields[COLUMN_COUNT];	/* of the cursor; 0: none */
 	Portal		cursor;
 	int64		read;			/* rows so far */
 	const char *allowed_tenant; /* the last one that was checked */
@@ -141,7 +143,9 @@ check_source(Staging *staging)
 	char		kind = get_rel_relkind(staging->source);
 	int			fields = 0;
 
-	if (kind == '\0')
+	staging->name = get_rel_name(staging->source);
+	staging->schema = get_namespace_name(get_rel_namespace(staging->source));
+	if (kind == '\0' || staging->name == NULL || staging->schema == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", staging->source)));
@@ -149,7 +153,7 @@ check_source(Staging *staging)
 		kind != RELKIND_VIEW && kind != RELKIND_MATVIEW && kind != RELKIND_FOREIGN_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table or view", get_rel_name(staging->source))));
+				 errmsg("\"%s\" is not a table or view", staging->name)));
 
 	for (Column column = 0; column < COLUMN_COUNT; column++)
 	{
@@ -163,17 +167,15 @@ check_source(Staging *staging)
 static void
 check_column(const Staging *staging, Column column, AttrNumber number)
 {
-	bool		needed = columns[column].needed ||
-		(column == COLUMN_TENANT && staging->tenant == NULL);
 	Oid			type;
 
 	if (number == InvalidAttrNumber)
 	{
-		if (needed)
+		if (columns[column].needed || (column == COLUMN_TENANT && staging->tenant == NULL))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("column \"%s\" of \"%s\" does not exist",
-							columns[column].name, get_rel_name(staging->source)),
+							columns[column].name, staging->name),
 					 column == COLUMN_TENANT ?
 					 errhint("Add the column, or name the tenant of all rows in the call.") : 0));
 		return;
@@ -185,7 +187,7 @@ check_column(const Staging *staging, Column column, AttrNumber number)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column \"%s\" of \"%s\" is of type %s", columns[column].name,
-					get_rel_name(staging->source), format_type_be(type)),
+					staging->name, format_type_be(type)),
 			 errdetail("It must be of type %s.", format_type_be(columns[column].type)),
 			 errhint("Change the column's type, or ingest from a view that converts it.")));
 }
@@ -203,8 +205,7 @@ open_cursor(Staging *staging)
 			appendStringInfo(&text, "%s s.%s", text.len == 0 ? "SELECT" : ",",
 							 quote_identifier(columns[column].name));
 	appendStringInfo(&text, " FROM %s s",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(staging->source)),
-												get_rel_name(staging->source)));
+					 quote_qualified_identifier(staging->schema, staging->name));
 	plan = SPI_prepare_cursor(text.data, 0, NULL, CURSOR_OPT_NO_SCROLL);
 	if (plan == NULL)
 		elog(ERROR, "source cannot be read: %s", SPI_result_code_string(SPI_result));
@@ -242,7 +243,7 @@ read_rows(Staging *staging)
 		if (staging->read % NOTICE_ROWS == 0)
 			ereport(NOTICE,
 					(errmsg(INT64_FORMAT " rows read from \"%s\"", staging->read,
-							get_rel_name(staging->source))));
+							staging->name)));
 	}
 	MemoryContextSwitchTo(caller);
 }

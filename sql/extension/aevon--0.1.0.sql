@@ -578,7 +578,12 @@ BEGIN
 		ORDER BY c.oid
 	LOOP
 		PERFORM pg_catalog.pg_extension_config_dump(rel.oid,
-			CASE WHEN rel.relname OPERATOR(pg_catalog.=) 'log_parts' THEN 'WHERE part > 1' ELSE '' END);
+			CASE rel.relname
+				WHEN 'log_parts' THEN 'WHERE part > 1'
+				-- the number of a dropped role would name another one elsewhere
+				WHEN 'grants' THEN 'WHERE role IN (SELECT r.oid FROM pg_catalog.pg_roles r)'
+				ELSE ''
+			END);
 	END LOOP;
 END
 $dump$;
@@ -597,15 +602,15 @@ Errors: 22004 a name or data is NULL; 22023 empty name, control character, ''*''
 
 COMMENT ON FUNCTION aevon_ingest_batch(text, jsonb, text) IS
 'Append many events at once, as part of the caller''s transaction.
-Arguments: tenant: of all the events; events: a JSON array of objects with the members principal, event_id, event_type, occurred_at, data and metadata as in aevon_ingest, or of CloudEvents 1.0 (source and id together are the event_id, type the event_type, time the occurred_at, subject the principal); on_error: ''abort'' (the first bad event raises its error and nothing is stored) or ''reject'' (bad events go to aevon.rejected_events with payload, reason and SQLSTATE; the others are stored).
+Arguments: tenant: of all the events; events: a JSON array of objects with the members principal, event_id, event_type, occurred_at, data and metadata as in aevon_ingest, or of CloudEvents 1.0 (they have the member specversion; the event_id is source, a space and id, type is the event_type, time the occurred_at, subject the principal, and the other attributes go to metadata); times are in ISO 8601; on_error: ''abort'' (the first bad event raises its error and nothing is stored) or ''reject'' (bad events go to aevon.rejected_events with payload, reason and SQLSTATE; the others are stored).
 Result: one row with the number of events accepted, duplicate and rejected.
-Errors: those of aevon_ingest; 22023 when events is not an array or on_error is neither word.';
+Errors: those of aevon_ingest; 22023 when events is not an array, an event has an unknown member, or on_error is neither word.';
 
 COMMENT ON FUNCTION aevon_ingest_from(regclass, text, text) IS
 'Append all rows of a staging table or view, read with the caller''s own rights.
 Arguments: source: relation with the columns principal, event_id, event_type and, if present, tenant, occurred_at, data, metadata, ingested_at (imports; needs the ''operate'' privilege); tenant: of all rows, NULL: taken from the column tenant; on_error: ''abort'' or ''reject'' as in aevon_ingest_batch.
 Result: one row with the number of events accepted, duplicate and rejected.
-Errors: those of aevon_ingest and of reading the source; 22023 when a needed column is missing or of another type.';
+Errors: those of aevon_ingest and of reading the source; 42703 a needed column is missing; 42804 a column is of another type. A bad tenant is never rejected, but raised: nobody could see the rejection.';
 
 COMMENT ON FUNCTION aevon_state(text, text, text, timestamptz, timestamptz, text, timestamptz, jsonb, text[], text) IS
 'The state of a principal or of a whole tenant, fresh and exact, as one JSON document.
