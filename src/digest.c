@@ -85,7 +85,10 @@ aevon_digest_nesting(Jsonb *document)
 	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE)
 	{
 		if (token == WJB_BEGIN_OBJECT || token == WJB_BEGIN_ARRAY)
-			deepest = Max(deepest, ++depth);
+		{
+			depth++;
+			deepest = Max(deepest, depth);
+		}
 		else if (token == WJB_END_OBJECT || token == WJB_END_ARRAY)
 			depth--;
 	}
