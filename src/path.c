@@ -14,10 +14,14 @@
 #include "utils/builtins.h"
 #include "utils/jsonpath.h"
 
+#include "errors.h"
 #include "path.h"
 
 /* Deepest nesting of accessors and operators; the engine recurses on each. */
 #define MAX_DEPTH 250
+
+/* Longest text that is stored in the place of the author's, in bytes. */
+#define MAX_TEXT (4 * AEVON_MAX_PATH)
 
 /*
  * How many times its items a path may multiply, by estimate: one .** and two
@@ -58,7 +62,7 @@ typedef struct PathCheck
 	int64		expansion;
 } PathCheck;
 
-static char *expand_source(const char *source, const char *what);
+static char *expand_source(const char *source);
 static bool is_key_character(unsigned char c, bool first);
 static JsonPath *parse_path(const char *source, const char *what);
 static bool is_definition_error(int sqlstate);
@@ -77,7 +81,7 @@ AevonPath *
 aevon_path_compile(const char *source, const char *what)
 {
 	AevonPath  *path = palloc0(sizeof(AevonPath));
-	char	   *expanded = expand_source(source, what);
+	char	   *expanded = expand_source(source);
 	PathCheck	check = {.source = source,.what = what,.expansion = 1};
 	JsonPathItem root;
 
@@ -122,18 +126,13 @@ aevon_path_match(const AevonPath *path, Jsonb *document)
 
 /* The source without white space around it; a bare key spelled out. */
 static char *
-expand_source(const char *source, const char *what)
+expand_source(const char *source)
 {
 	static const char space[] = " \t\r\n\f\v";
 	size_t		length;
 	size_t		i;
 	char	   *trimmed;
 
-	if (strlen(source) > AEVON_MAX_PATH)
-		ereport(ERROR,
-				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-				 errmsg("jsonpath of \"%s\" is too long", what),
-				 errdetail("It has %zu bytes; the limit is %d.", strlen(source), AEVON_MAX_PATH)));
 	source += strspn(source, space);
 	length = strlen(source);
 	while (length > 0 && strchr(space, source[length - 1]) != NULL)
@@ -176,7 +175,7 @@ parse_path(const char *source, const char *what)
 		FlushErrorState();
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s \"%s\" is not a valid jsonpath", what, source),
+				 errmsg("%s \"%s\" is not a valid jsonpath", what, aevon_error_excerpt(source)),
 				 errdetail("PostgreSQL says: %s.", error->message),
 				 errhint("Give a jsonpath such as $.amount, or a bare key such as amount.")));
 	}
@@ -201,15 +200,18 @@ is_definition_error(int sqlstate)
 }
 
 /*
- * PostgreSQL's spelling of the path.  Should that not compile to the very
- * same path, the author's own text stays.
+ * PostgreSQL's spelling of the path.  Should that be very long (of 1e131071 it
+ * is), or not compile to the very same path, the author's own text stays.
  */
 static char *
 canonical_text(JsonPath *compiled, char *source)
 {
 	char	   *text = DatumGetCString(DirectFunctionCall1(jsonpath_out, PointerGetDatum(compiled)));
-	JsonPath   *again = DatumGetJsonPathP(DirectFunctionCall1(jsonpath_in, CStringGetDatum(text)));
+	JsonPath   *again;
 
+	if (strlen(text) > MAX_TEXT)
+		return source;
+	again = DatumGetJsonPathP(DirectFunctionCall1(jsonpath_in, CStringGetDatum(text)));
 	if (VARSIZE(again) != VARSIZE(compiled) || memcmp(again, compiled, VARSIZE(compiled)) != 0)
 		text = source;
 	return text;
@@ -317,7 +319,8 @@ refuse_path(const PathCheck *check, int sqlstate, const char *reason)
 {
 	ereport(ERROR,
 			(errcode(sqlstate),
-			 errmsg("%s \"%s\" cannot be used in a rule", check->what, check->source),
+			 errmsg("%s \"%s\" cannot be used in a rule", check->what,
+					aevon_error_excerpt(check->source)),
 			 errdetail("%s", reason)));
 }
 

@@ -11,7 +11,7 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
-/* Longest text of a path, in bytes. */
+/* Longest path that a rule may have, in bytes; whoever defines it checks. */
 #define AEVON_MAX_PATH 4000
 
 typedef struct AevonPath AevonPath;
@@ -27,7 +27,6 @@ typedef enum AevonMatch
  * Compile a path in the current memory context.  A bare key (a letter or
  * underscore, then letters, digits, underscores) is short for $."key".
  * Raises, naming `what` ("value", "filter", ...):
- *	22001	text longer than AEVON_MAX_PATH
  *	22023	text that is not a jsonpath; .datetime(), whose result depends on
  *			the session; $variables, which nothing sets
  *	54000	paths nested too deep, or that multiply their items (.** in .**),

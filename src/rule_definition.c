@@ -23,6 +23,7 @@ static void check_operators(const AevonRuleDefinition *definition);
 static void check_operator(const char *name);
 static bool is_planned_operator(const char *name);
 static void check_value_needed(const AevonRuleDefinition *definition);
+static char *canonical_path(const char *source, const char *what);
 static Jsonb *canonical_dimensions(Jsonb *dimensions);
 static void check_dimension(const JsonbValue *name, const JsonbValue *path);
 static int	needed_features(const AevonRuleDefinition *definition);
@@ -64,9 +65,9 @@ aevon_rule_canonicalize(const AevonRuleDefinition *definition, AevonCanonicalRul
 
 	memset(canonical, 0, sizeof(*canonical));
 	if (definition->value != NULL)
-		canonical->value = pstrdup(aevon_path_text(aevon_path_compile(definition->value, "value")));
+		canonical->value = canonical_path(definition->value, "value");
 	if (definition->filter != NULL)
-		canonical->filter = pstrdup(aevon_path_text(aevon_path_compile(definition->filter, "filter")));
+		canonical->filter = canonical_path(definition->filter, "filter");
 	canonical->dimensions = canonical_dimensions(definition->dimensions);
 	canonical->features = needed_features(definition);
 
@@ -170,6 +171,19 @@ check_value_needed(const AevonRuleDefinition *definition)
 					 errhint("Give the jsonpath of a number, such as $.amount, as value.")));
 }
 
+static char *
+canonical_path(const char *source, const char *what)
+{
+	size_t		length = strlen(source);
+
+	if (length > AEVON_MAX_PATH)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("%s is too long", what),
+				 errdetail("The jsonpath has %zu bytes, of at most %d.", length, AEVON_MAX_PATH)));
+	return pstrdup(aevon_path_text(aevon_path_compile(source, what)));
+}
+
 static Jsonb *
 canonical_dimensions(Jsonb *dimensions)
 {
@@ -217,7 +231,7 @@ check_dimension(const JsonbValue *name, const JsonbValue *path)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("dimension \"%s\" is not a string", text),
 				 errdetail("A dimension is given by its jsonpath.")));
-	aevon_path_compile(pnstrdup(path->val.string.val, path->val.string.len), "dimension");
+	canonical_path(pnstrdup(path->val.string.val, path->val.string.len), "dimension");
 }
 
 static int

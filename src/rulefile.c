@@ -166,7 +166,7 @@ compare_names(const ListCell *a, const ListCell *b)
 static char *
 read_file(const char *path, size_t *length)
 {
-	char	   *text = palloc(MAX_FILE_SIZE + 1);
+	char	   *content = palloc(MAX_FILE_SIZE + 1);
 	int			file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
 	ssize_t		count = 0;
 
@@ -178,7 +178,7 @@ read_file(const char *path, size_t *length)
 	do
 	{
 		*length += count;
-		count = read(file, text + *length, MAX_FILE_SIZE + 1 - *length);
+		count = read(file, content + *length, MAX_FILE_SIZE + 1 - *length);
 	} while (count > 0);
 	if (count < 0)
 		ereport(ERROR,
@@ -190,7 +190,7 @@ read_file(const char *path, size_t *length)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("file \"%s\" is too large", path),
 				 errdetail("A rule file may have %d bytes.", MAX_FILE_SIZE)));
-	return text;
+	return content;
 }
 
 /* Read a file; its rules behind those given. */
