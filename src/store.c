@@ -41,6 +41,7 @@ struct AevonStore
 	Snapshot	snapshot;
 	bool		for_writing;
 	EState	   *estate;			/* writers only */
+	MemoryContext home;			/* of what lives as long as the store */
 	MemoryContext scratch;		/* of one row */
 	StoreTable	series;
 	StoreTable	tiers[AEVON_TIER_COUNT];
@@ -50,6 +51,7 @@ static void open_table(AevonStore *store, StoreTable *table, AevonRelation heap,
 					   AevonRelation index, int nkeys);
 static void close_table(AevonStore *store, StoreTable *table);
 static bool find_row(AevonStore *store, StoreTable *table, int64 series_key, int64 at_most);
+static bool next_row(AevonStore *store, StoreTable *table, ScanDirection direction);
 static int64 row_first_window(StoreTable *table);
 static const bytea *row_state(StoreTable *table);
 static void visit_row(const bytea *state, const AevonVisit *visit,
@@ -70,6 +72,7 @@ aevon_store_open(Snapshot snapshot, bool for_writing)
 
 	store->snapshot = snapshot;
 	store->for_writing = for_writing;
+	store->home = CurrentMemoryContext;
 	store->scratch = AllocSetContextCreate(CurrentMemoryContext, "aevon bucket row",
 										   ALLOCSET_DEFAULT_SIZES);
 	if (for_writing)
@@ -107,7 +110,7 @@ aevon_store_find_series(AevonStore *store, int32 measure_key, int32 subject_key)
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(subject_key));
 	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_BYTEAEQ, no_dims);
 	index_rescan(table->scan, keys, 3, NULL, 0);
-	if (!index_getnext_slot(table->scan, ForwardScanDirection, table->slot))
+	if (!next_row(store, table, ForwardScanDirection))
 		return 0;
 	return DatumGetInt64(slot_getattr(table->slot, Anum_series_series_key, &isnull));
 }
@@ -159,7 +162,7 @@ aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor 
 		MemoryContextReset(store->scratch);
 		if (row_first_window(table) <= visit->from)
 			break;
-		found = index_getnext_slot(table->scan, BackwardScanDirection, table->slot);
+		found = next_row(store, table, BackwardScanDirection);
 	}
 }
 
@@ -246,7 +249,18 @@ find_row(AevonStore *store, StoreTable *table, int64 series_key, int64 at_most)
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(series_key));
 	ScanKeyInit(&keys[1], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(at_most));
 	index_rescan(table->scan, keys, 2, NULL, 0);
-	return index_getnext_slot(table->scan, BackwardScanDirection, table->slot);
+	return next_row(store, table, BackwardScanDirection);
+}
+
+/* An index scan allocates as it goes what it frees at its end. */
+static bool
+next_row(AevonStore *store, StoreTable *table, ScanDirection direction)
+{
+	MemoryContext outer = MemoryContextSwitchTo(store->home);
+	bool		found = index_getnext_slot(table->scan, direction, table->slot);
+
+	MemoryContextSwitchTo(outer);
+	return found;
 }
 
 static int64
