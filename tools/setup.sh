@@ -101,9 +101,9 @@ fetch_earthquakes() {
 
 	say "fetching the USGS week from the npm package $earthquakes_package"
 	dir=$(mktemp -d)
-	for try in 1 2 3; do
-		(cd "$dir" && npm pack --silent --ignore-scripts "$earthquakes_package" >/dev/null 2>npm.log) && break
-		[ "$try" = 3 ] && { cat "$dir/npm.log" >&2; fail "npm cannot fetch $earthquakes_package"; }
+	for try in 1 2; do
+		(cd "$dir" && npm pack --loglevel=error --ignore-scripts "$earthquakes_package" >/dev/null 2>npm.log) && break
+		[ "$try" = 2 ] && { cat "$dir/npm.log" >&2; fail "npm cannot fetch $earthquakes_package"; }
 		sleep 3
 	done
 	mkdir -p build
