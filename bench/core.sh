@@ -21,7 +21,7 @@ results=$TMPDIR/results/results-core.md
 mkdir -p "$TMPDIR/results"
 settings=(shared_buffers=4GB max_wal_size=32GB min_wal_size=2GB checkpoint_timeout=1h
 	autovacuum=off work_mem=256MB maintenance_work_mem=512MB jit=off
-	aevon.sweep_interval=1d aevon.tail_target_events=2000000000 aevon.max_future=-1)
+	aevon.max_workers=0 aevon.max_future=-1)
 
 sql() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }
 report() { printf '%s\n' "$@" | tee -a "$results"; }
@@ -136,7 +136,7 @@ worker_pid() {
 watch_worker() {
 	local pid peak=0 now began ended
 
-	sql -c "ALTER SYSTEM SET aevon.sweep_interval = '1s'" -c "SELECT pg_reload_conf()" >/dev/null
+	sql -c "ALTER SYSTEM SET aevon.max_workers = 1" -c "SELECT pg_reload_conf()" >/dev/null
 	began=$(date +%s)
 	while :; do
 		pid=$(worker_pid)

@@ -83,7 +83,8 @@ SELECT rule, version, event_type, operators, value, filter FROM aevon.rule_versi
 \echo 'A part is ingested by aevon_ingest_from, then aevon_sweep() folds the tail (what is'
 \echo 'not yet in the pre-aggregates) into one-minute buckets. "late" are requests older'
 \echo 'than one of an earlier part: logs are not in order of time, and need not be.'
-\echo 'The last column: requests of the busiest day so far.'
+\echo 'The last column: requests of the busiest day so far. Part 5 is not swept yet: that'
+\echo 'comes next.'
 \echo
 \set part 1
 \ir ingest_part.sql
@@ -120,6 +121,10 @@ SELECT aevon_state(:'tenant') -> 'tail_events' AS "events in the tail";
 CREATE TEMP TABLE after AS :question;
 SELECT aevon_state(:'tenant') -> 'tail_events' AS "events in the tail",
 	NOT EXISTS (TABLE before EXCEPT TABLE after) AS "same answer";
+
+\echo 'Lines that give no size are counted, and add nothing to sum, max and avg:'
+\echo
+SELECT aevon_state(:'tenant', rule => 'bytes') #> '{rules,bytes,skipped}' AS "requests without a size";
 
 \echo '== 4. The same log again, whole: all duplicates ================================='
 \echo
@@ -184,4 +189,9 @@ SELECT day::date, sum(requests) AS aevon, sum(requests_sql) AS plain_sql,
 	count(*) AS clients, count(*) FILTER (WHERE same) AS the_same
 FROM compared GROUP BY day ORDER BY day;
 \ir check.sql
+SELECT format('SELECT * FROM aevon_windows(%L, NULL, ''bytes'', %L, %L, ''1d'')',
+		:'tenant', :'first_day', :'end_day') AS timed_question,
+	format('SELECT date_trunc(''day'', occurred_at), count(*), sum((data ->> ''bytes'')::numeric), max((data ->> ''bytes'')::numeric) FROM aevon.events WHERE tenant = %L AND event_type = ''http.request'' GROUP BY 1',
+		:'tenant') AS timed_recount \gset
+\ir timing.sql
 \ir worker.sql

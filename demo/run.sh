@@ -8,8 +8,7 @@ cd "$(dirname "$0")/.."
 . tools/cluster.sh
 
 # Sweeps happen when the demo says so, until it hands over to the worker.
-cluster_start aevon.sweep_interval=1h aevon.tail_target_events=100000000 \
-	max_wal_size=4GB shared_buffers=256MB
+cluster_start aevon.max_workers=0 max_wal_size=4GB shared_buffers=256MB
 createdb demo
 export PGDATABASE=demo
 

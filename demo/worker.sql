@@ -1,10 +1,11 @@
 -- Hand over to the background worker, and wait for its sweep.  Variable: tenant.
-\echo '== 7. Nobody has to call aevon_sweep() ==========================================='
+\echo '== 8. Nobody has to call aevon_sweep() ==========================================='
 \echo
-\echo 'The server was started with the library preloaded, so a worker watches this'
-\echo 'database (every two minutes by default; here, every second). One more event,'
-\echo 'and who sweeps it:'
+\echo 'The library is preloaded, so that a background worker can do it, every two minutes'
+\echo 'or sooner when there is much. It was off, to show things step by step; now it goes'
+\echo 'on. One more event, and who sweeps it:'
 \echo
+ALTER SYSTEM SET aevon.max_workers = 1;
 ALTER SYSTEM SET aevon.sweep_interval = '1s';
 SELECT pg_reload_conf() AS reloaded \gset
 SELECT aevon_ingest(:'tenant', 'demo', 'one more', 'demo');
@@ -29,5 +30,5 @@ ORDER BY sweep_id DESC LIMIT 3;
 SELECT rule, version, state, tail_events, round(lag_seconds::numeric, 1) AS lag_seconds
 FROM aevon.status
 ORDER BY rule;
-\echo 'That was all of it: PostgreSQL, one extension, and no answer that was ever stale.'
+\echo 'End of the demo. The SQL is in demo/, and what each function does in its comment (\\df+).'
 \echo

@@ -3,7 +3,7 @@
 #   use AevonTest;
 #   my $node = aevon_node('name');                      # preloaded, started
 #   my $node = aevon_node('name', preload => '', conf => "fsync = on\n");
-#   my $node = aevon_node('name', quiet => 1);          # the worker never sweeps
+#   my $node = aevon_node('name', quiet => 1);          # no worker
 #   aevon_create($node, 'dbname');                      # database + extension
 #
 # A node is a PostgreSQL::Test::Cluster; it is stopped and removed when the
@@ -40,8 +40,7 @@ sub aevon_conf
 	}
 	if ($option{quiet})
 	{
-		$conf .= "aevon.sweep_interval = '1d'\n";
-		$conf .= "aevon.tail_target_events = 2147483647\n";
+		$conf .= "aevon.max_workers = 0\n";
 	}
 	return $conf . ($option{conf} // '');
 }
