@@ -164,7 +164,7 @@ check_clock(char **value, void **extra, GucSource source)
 		}
 	}
 
-	*extra = malloc(sizeof(TimestampTz));
+	*extra = malloc(sizeof(TimestampTz));	/* lint: guc.c frees it */
 	if (*extra == NULL)
 		return false;
 	memcpy(*extra, &at, sizeof(at));
