@@ -85,6 +85,11 @@ aevon_grant_sql(PG_FUNCTION_ARGS)
 {
 	BindingArguments binding = binding_arguments(fcinfo, "aevon_grant()");
 
+	/* a role that is gone can only be taken off */
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(binding.role)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role with OID %u does not exist", binding.role)));
 	grant_privilege(&binding);
 	PG_RETURN_VOID();
 }
@@ -193,10 +198,6 @@ binding_arguments(FunctionCallInfo fcinfo, const char *command)
 
 	if (strcmp(binding.tenant, ALL_TENANTS) != 0)
 		aevon_error_require_name(binding.tenant, "tenant");
-	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(binding.role)))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role with OID %u does not exist", binding.role)));
 	if (!parse_privilege(binding.privilege, &ignored))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

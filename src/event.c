@@ -77,15 +77,25 @@ static bool is_iso_time(const char *text);
 static bool skip_form(const char **at, const char *form);
 static Jsonb *take_document(Members *members, Member member);
 
+bool
+aevon_event_check_tenant(const char *tenant, AevonProblem *problem)
+{
+	if (!aevon_error_check_name(tenant, "tenant", problem))
+		return false;
+	if (strcmp(tenant, "*") == 0)
+		return fail(problem, ERRCODE_INVALID_PARAMETER_VALUE,
+					"\"*\" is not the name of a tenant",
+					"It stands for all tenants in aevon_grant().");
+	return true;
+}
+
 void
 aevon_event_require_tenant(const char *tenant)
 {
-	aevon_error_require_name(tenant, "tenant");
-	if (strcmp(tenant, "*") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"*\" is not the name of a tenant"),
-				 errdetail("It stands for all tenants in aevon_grant().")));
+	AevonProblem problem;
+
+	if (!aevon_event_check_tenant(tenant, &problem))
+		aevon_error_raise(&problem);
 }
 
 bool

@@ -15,7 +15,10 @@
 #include "append.h"
 #include "errors.h"
 
-/* Raises the error of a tenant's name that events cannot have. */
+/* Can events have this tenant?  Its name is a key other than '*'. */
+extern bool aevon_event_check_tenant(const char *tenant, AevonProblem *problem);
+
+/* The same, but raises. */
 extern void aevon_event_require_tenant(const char *tenant);
 
 /*

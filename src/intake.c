@@ -21,8 +21,6 @@
 static void append_items(AevonIntake *intake, AevonIntakeItem *items, int count);
 static void append_item(AevonIntake *intake, AevonAppender *appender, AevonIntakeItem *item);
 static void store_rejection(const AevonIntakeItem *item);
-static void raise_at(const AevonIntake *intake, const AevonIntakeItem *item,
-					 const AevonProblem *problem) pg_attribute_noreturn();
 static Jsonb *payload_of(const AevonIntakeItem *item);
 static void put_text(JsonbParseState **state, const char *name, const char *string);
 static void put_time(JsonbParseState **state, const char *name, TimestampTz at);
@@ -49,9 +47,22 @@ aevon_intake_put_problem(const AevonIntake *intake, AevonIntakeItem *item,
 						 const AevonProblem *problem)
 {
 	if (!intake->reject)
-		raise_at(intake, item, problem);
+		aevon_intake_raise(intake, item, problem);
 	item->problem = palloc(sizeof(AevonProblem));
 	*item->problem = *problem;
+}
+
+void
+aevon_intake_raise(const AevonIntake *intake, const AevonIntakeItem *item,
+				   const AevonProblem *problem)
+{
+	AevonProblem placed = *problem;
+
+	placed.detail = psprintf("%s " INT64_FORMAT "%s%s%s", intake->unit, item->position,
+							 intake->total > 0 ? psprintf(" of " INT64_FORMAT, intake->total) : "",
+							 problem->detail ? ": " : ".",
+							 problem->detail ? problem->detail : "");
+	aevon_error_raise(&placed);
 }
 
 void
@@ -140,19 +151,6 @@ store_rejection(const AevonIntakeItem *item)
 	SPI_connect();
 	aevon_catalog_run(AEVON_QUERY_REJECT, values, nulls, false);
 	SPI_finish();
-}
-
-/* Raise the problem with the item's position before its detail. */
-static void
-raise_at(const AevonIntake *intake, const AevonIntakeItem *item, const AevonProblem *problem)
-{
-	AevonProblem placed = *problem;
-
-	placed.detail = psprintf("%s " INT64_FORMAT "%s%s%s", intake->unit, item->position,
-							 intake->total > 0 ? psprintf(" of " INT64_FORMAT, intake->total) : "",
-							 problem->detail ? ": " : ".",
-							 problem->detail ? problem->detail : "");
-	aevon_error_raise(&placed);
 }
 
 /* The event as it came. */

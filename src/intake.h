@@ -37,9 +37,13 @@ typedef struct AevonIntake
 /* Raises 22023 if on_error is neither 'abort' nor 'reject', 22004 if NULL. */
 extern void aevon_intake_begin(AevonIntake *intake, const char *on_error, const char *unit);
 
-/* Note what is wrong with an item; raise it, with its position, on 'abort'. */
+/* Note what is wrong with an item; raise it on 'abort'. */
 extern void aevon_intake_put_problem(const AevonIntake *intake, AevonIntakeItem *item,
 									 const AevonProblem *problem);
+
+/* Raise what is wrong with an item, with its position. */
+extern void aevon_intake_raise(const AevonIntake *intake, const AevonIntakeItem *item,
+							   const AevonProblem *problem) pg_attribute_noreturn();
 
 /*
  * Append the items, or store them as rejections.  Sorts them by key: calls

@@ -70,7 +70,7 @@ typedef struct Staging
 	int			fields[COLUMN_COUNT];	/* of the cursor; 0: none */
 	Portal		cursor;
 	int64		read;			/* rows so far */
-	const char *allowed_tenant; /* the last one that was checked */
+	const char *allowed_tenant; /* the last whose privileges were checked */
 	MemoryContext chunk_context;
 	AevonIntakeItem *items;		/* of CHUNK_ROWS + FETCH_ROWS */
 	int			item_count;
@@ -89,8 +89,9 @@ static const char *text_field(Staging *staging, HeapTuple row, TupleDesc desc, C
 static Jsonb *json_field(Staging *staging, HeapTuple row, TupleDesc desc, Column column);
 static bool time_field(const Staging *staging, HeapTuple row, TupleDesc desc, Column column,
 					   TimestampTz *at);
-static const char *choose_tenant(Staging *staging, const char *given);
-static void require_tenant(Staging *staging, const char *tenant);
+static bool choose_tenant(Staging *staging, AevonIntakeItem *item, const char *given,
+						  AevonProblem *problem);
+static void require_privileges(Staging *staging, const char *tenant);
 static Jsonb *empty_object(void);
 
 PG_FUNCTION_INFO_V1(aevon_ingest_from_sql);
@@ -117,7 +118,10 @@ ingest_from(Staging *staging)
 {
 	check_source(staging);
 	if (staging->tenant != NULL)
-		require_tenant(staging, staging->tenant);
+	{
+		aevon_event_require_tenant(staging->tenant);
+		require_privileges(staging, staging->tenant);
+	}
 
 	staging->items = palloc((CHUNK_ROWS + FETCH_ROWS) * sizeof(AevonIntakeItem));
 	staging->chunk_context = AllocSetContextCreate(CurrentMemoryContext, "Aevon chunk",
@@ -258,14 +262,14 @@ read_row(Staging *staging, HeapTuple row, TupleDesc desc)
 	item->position = ++staging->read;
 	staging->item_bytes += row->t_len;
 	read_event(staging, row, desc, &item->event);
-	if (!aevon_event_check(&item->event, &problem))
+	if (!choose_tenant(staging, item, text_field(staging, row, desc, COLUMN_TENANT), &problem) ||
+		!aevon_event_check(&item->event, &problem))
 		aevon_intake_put_problem(staging->intake, item, &problem);
 }
 
 static void
 read_event(Staging *staging, HeapTuple row, TupleDesc desc, AevonEvent *event)
 {
-	event->tenant = choose_tenant(staging, text_field(staging, row, desc, COLUMN_TENANT));
 	event->principal = text_field(staging, row, desc, COLUMN_PRINCIPAL);
 	event->event_id = text_field(staging, row, desc, COLUMN_EVENT_ID);
 	event->event_type = text_field(staging, row, desc, COLUMN_EVENT_TYPE);
@@ -328,29 +332,36 @@ time_field(const Staging *staging, HeapTuple row, TupleDesc desc, Column column,
 	return !isnull;
 }
 
-/* The row's tenant, which must be one that the caller may ingest for. */
-static const char *
-choose_tenant(Staging *staging, const char *given)
+/*
+ * Give the item its tenant.  False if the row's is not that of the call.  A bad
+ * tenant ends the call even under 'reject': the rejection would be nobody's.
+ */
+static bool
+choose_tenant(Staging *staging, AevonIntakeItem *item, const char *given,
+			  AevonProblem *problem)
 {
-	if (staging->tenant != NULL && (given == NULL || strcmp(given, staging->tenant) == 0))
-		return staging->tenant;
+	item->event.tenant = staging->allowed_tenant;
+	if (given == NULL ? staging->tenant != NULL :
+		item->event.tenant != NULL && strcmp(given, item->event.tenant) == 0)
+		return true;
 	if (staging->tenant != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("row is of another tenant than \"%s\"", staging->tenant),
-				 errdetail("Row " INT64_FORMAT ".", staging->read)));
-	if (staging->allowed_tenant != NULL && given != NULL &&
-		strcmp(given, staging->allowed_tenant) == 0)
-		return staging->allowed_tenant;
-	require_tenant(staging, given);
+	{
+		problem->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
+		problem->message = "row is of another tenant than the call";
+		problem->detail = problem->hint = NULL;
+		return false;
+	}
+	if (!aevon_event_check_tenant(given, problem))
+		aevon_intake_raise(staging->intake, item, problem);
+	require_privileges(staging, given);
 	staging->allowed_tenant = given;
-	return given;
+	item->event.tenant = given;
+	return true;
 }
 
 static void
-require_tenant(Staging *staging, const char *tenant)
+require_privileges(Staging *staging, const char *tenant)
 {
-	aevon_event_require_tenant(tenant);
 	aevon_access_require(tenant, AEVON_PRIVILEGE_INGEST);
 	if (staging->fields[COLUMN_INGESTED_AT] != 0)
 		aevon_access_require(tenant, AEVON_PRIVILEGE_OPERATE);
