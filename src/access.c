@@ -222,11 +222,11 @@ grant_privilege(const BindingArguments *binding)
 	};
 
 	aevon_access_enter(&access);
-	SPI_connect();
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_GRANT, values, NULL, false);
 	if (SPI_processed > 0)
 		aevon_catalog_bump_generation();
-	SPI_finish();
+	aevon_catalog_finish();
 	aevon_access_leave(&access);
 }
 
@@ -241,11 +241,11 @@ revoke_privilege(const BindingArguments *binding)
 	};
 
 	aevon_access_enter(&access);
-	SPI_connect();
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_REVOKE, values, NULL, false);
 	if (SPI_processed > 0)
 		aevon_catalog_bump_generation();
-	SPI_finish();
+	aevon_catalog_finish();
 	aevon_access_leave(&access);
 }
 

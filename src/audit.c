@@ -106,7 +106,7 @@ put_events(const EventsPage *page, int32 principal_key, ReturnSetInfo *result)
 	TimestampTz after_at = DT_NOBEGIN;
 	Datum		values[8];
 
-	SPI_connect();
+	aevon_catalog_connect();
 	if (page->after != NULL)
 	{
 		after_at = position_of(page, principal_key);
@@ -123,7 +123,7 @@ put_events(const EventsPage *page, int32 principal_key, ReturnSetInfo *result)
 	aevon_catalog_run(AEVON_QUERY_EVENTS_OF_PRINCIPAL, values, NULL, true);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
-	SPI_finish();
+	aevon_catalog_finish();
 }
 
 /* When the last event of the page before occurred. */

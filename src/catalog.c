@@ -135,10 +135,22 @@ aevon_catalog_generation(Snapshot snapshot)
 void
 aevon_catalog_bump_generation(void)
 {
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_BUMP_GENERATION, NULL, NULL, false);
 	aevon_shmem_note_change();
+	aevon_catalog_finish();
+}
+
+void
+aevon_catalog_connect(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+void
+aevon_catalog_finish(void)
+{
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 }

@@ -153,6 +153,10 @@ typedef enum AevonQuery
 	AEVON_QUERY_COUNT
 } AevonQuery;
 
+/* SPI_connect and SPI_finish, with their results checked. */
+extern void aevon_catalog_connect(void);
+extern void aevon_catalog_finish(void);
+
 /*
  * Run a query through SPI (the caller has connected) and check its result
  * code: anything but success raises an internal error.  `nulls` as for

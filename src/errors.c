@@ -72,12 +72,11 @@ aevon_error_require_name(const char *name, const char *what)
 }
 
 void
-aevon_error_if_null(bool isnull, const char *what)
+aevon_error_null(const char *what)
 {
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", what)));
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("%s must not be null", what)));
 }
 
 char *

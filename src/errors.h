@@ -34,8 +34,15 @@ extern bool aevon_error_check_name(const char *name, const char *what, AevonProb
 /* The same, but raises. */
 extern void aevon_error_require_name(const char *name, const char *what);
 
-/* Raises 22004 if the argument `what` is NULL. */
-extern void aevon_error_if_null(bool isnull, const char *what);
+/* Raises 22004: the argument `what` must not be NULL. */
+extern void aevon_error_null(const char *what) pg_attribute_noreturn();
+
+static inline void
+aevon_error_if_null(bool isnull, const char *what)
+{
+	if (isnull)
+		aevon_error_null(what);
+}
 
 /* The beginning of a text, for messages: palloc'd, at most 64 characters. */
 extern char *aevon_error_excerpt(const char *text);

@@ -290,7 +290,7 @@ read_cloud(Members *members, AevonEvent *event, AevonProblem *problem)
 		!aevon_error_check_name(event->event_type, "type", problem) ||
 		!aevon_error_check_name(event->principal, "subject", problem))
 		return false;
-	if (strchr(source, ' ') != NULL)
+	if (source != NULL && strchr(source, ' ') != NULL)
 		return fail(problem, ERRCODE_INVALID_PARAMETER_VALUE,
 					"source of a CloudEvent must be a URI reference",
 					"It contains a space.");

@@ -304,14 +304,14 @@ greatest_stamp(void)
 	bool		isnull;
 	Datum		datum;
 
-	SPI_connect();
+	aevon_catalog_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
 	aevon_catalog_run(AEVON_QUERY_MAX_STAMP, NULL, NULL, true);
 	PopActiveSnapshot();
 	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (!isnull)
 		greatest = Max(greatest, DatumGetInt64(datum));
-	SPI_finish();
+	aevon_catalog_finish();
 	return greatest;
 }
 
@@ -338,13 +338,13 @@ write_installation(int64 base)
 		TimestampTzGetDatum(aevon_clock_now()),
 	};
 
-	SPI_connect();
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_ADOPT, values, NULL, false);
 	/* a dump may hold keys that are newer than its sequences */
 	aevon_catalog_run(AEVON_QUERY_RAISE_TENANT_KEYS, NULL, NULL, false);
 	aevon_catalog_run(AEVON_QUERY_RAISE_PRINCIPAL_KEYS, NULL, NULL, false);
 	aevon_catalog_run(AEVON_QUERY_RAISE_TYPE_KEYS, NULL, NULL, false);
 	aevon_catalog_bump_generation();
-	SPI_finish();
+	aevon_catalog_finish();
 	CacheInvalidateRelcacheByRelid(aevon_catalog_oid(AEVON_INSTALLATION));
 }

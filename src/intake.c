@@ -148,9 +148,9 @@ store_rejection(const AevonIntakeItem *item)
 	};
 	const char *nulls = problem->detail ? "      " : "    n ";
 
-	SPI_connect();
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_REJECT, values, nulls, false);
-	SPI_finish();
+	aevon_catalog_finish();
 }
 
 /* The event as it came. */

@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "catalog.h"
 #include "event.h"
 #include "guc.h"
 #include "intake.h"
@@ -126,7 +127,7 @@ ingest_from(Staging *staging)
 	staging->items = palloc((CHUNK_ROWS + FETCH_ROWS) * sizeof(AevonIntakeItem));
 	staging->chunk_context = AllocSetContextCreate(CurrentMemoryContext, "Aevon chunk",
 												   ALLOCSET_DEFAULT_SIZES);
-	SPI_connect();
+	aevon_catalog_connect();
 	open_cursor(staging);
 	while (read_chunk(staging))
 	{
@@ -136,7 +137,7 @@ ingest_from(Staging *staging)
 		MemoryContextSwitchTo(caller);
 	}
 	SPI_cursor_close(staging->cursor);
-	SPI_finish();
+	aevon_catalog_finish();
 	MemoryContextDelete(staging->chunk_context);
 }
 
