@@ -127,7 +127,7 @@ aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out)
 }
 
 bytea *
-aevon_packed_encode(AevonPacked *packed)
+aevon_packed_encode(const AevonPacked *packed)
 {
 	StringInfoData buf;
 	int64		window;
@@ -165,17 +165,14 @@ aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial)
 }
 
 void
-aevon_packed_split(AevonPacked *packed, int at, AevonPacked *right)
+aevon_packed_slice(const AevonPacked *packed, int from, int count, AevonPacked *slice)
 {
-	Assert(at > 0 && at < packed->count);
-	memset(right, 0, sizeof(*right));
-	right->count = packed->count - at;
-	right->capacity = right->count + AEVON_PACKED_WINDOWS;
-	right->entries = palloc(right->capacity * sizeof(AevonPackedEntry));
-	memcpy(right->entries, packed->entries + at, right->count * sizeof(AevonPackedEntry));
-	packed->count = at;
-	remerge(packed);
-	remerge(right);
+	*slice = *packed;
+	if (count == packed->count)
+		return;
+	slice->entries = packed->entries + from;
+	slice->count = slice->capacity = count;
+	remerge(slice);
 }
 
 static void

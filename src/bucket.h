@@ -91,12 +91,16 @@ typedef struct AevonPacked
  * Damaged bytes raise data_corrupted.
  */
 extern void aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out);
-extern bytea *aevon_packed_encode(AevonPacked *packed);
+extern bytea *aevon_packed_encode(const AevonPacked *packed);
 
 /* Merge a partial state into the entry of `window`, made if missing. */
 extern void aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial);
 
-/* Take the entries from index `at` on out of `packed` into `right`. */
-extern void aevon_packed_split(AevonPacked *packed, int at, AevonPacked *right);
+/*
+ * The entries [from, from + count), count > 0, as a row of its own, to be
+ * encoded.  They still belong to `packed` and must not be added to.
+ */
+extern void aevon_packed_slice(const AevonPacked *packed, int from, int count,
+							   AevonPacked *slice);
 
 #endif							/* AEVON_BUCKET_H */

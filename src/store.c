@@ -59,8 +59,8 @@ static void visit_row(const bytea *state, const AevonVisit *visit,
 static bool one_group(const AevonVisit *visit, int64 first, int64 last);
 static int64 bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first);
 static int	write_packed(AevonStore *store, StoreTable *table, int64 series_key,
-						 int64 first_window, AevonPacked *packed, bool appended);
-static bytea *encode_fitting(AevonPacked *packed, bool appended, AevonPacked *rest);
+						 int64 first_window, const AevonPacked *packed, bool appended);
+static int	encode_fitting(const AevonPacked *packed, int at, bool appended, bytea **state);
 static void write_row(AevonStore *store, StoreTable *table, int64 series_key,
 					  int64 first_window, bytea *state, bool update);
 static void insert_row(AevonStore *store, StoreTable *table);
@@ -332,54 +332,57 @@ bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first)
 	return bound;
 }
 
-/* Write a row, split into as many as it takes; the first replaces the one found. */
+/*
+ * Write a row, cut into as many as it takes; the first replaces the one found.
+ * What is cut off is neither copied nor merged again: a backlog may bring a
+ * series a hundred thousand windows at once.
+ */
 static int
 write_packed(AevonStore *store, StoreTable *table, int64 series_key, int64 first_window,
-			 AevonPacked *packed, bool appended)
+			 const AevonPacked *packed, bool appended)
 {
 	bool		update = !TTS_EMPTY(table->slot);
 	int			written = 0;
-	AevonPacked rest = *packed;
+	int			at = 0;
 
-	while (rest.count > 0)
+	while (at < packed->count)
 	{
-		AevonPacked left = rest;
-		bytea	   *state = encode_fitting(&left, appended, &rest);
+		bytea	   *state;
+		int			taken = encode_fitting(packed, at, appended, &state);
 
-		write_row(store, table, series_key, first_window, state, update && written == 0);
+		if (at > 0)
+			first_window = packed->entries[at].window;
+		write_row(store, table, series_key, first_window, state, update && at == 0);
+		pfree(state);
 		written++;
-		if (rest.count > 0)
-			first_window = rest.first;
+		at += taken;
 	}
 	return written;
 }
 
 /*
- * Encode as many of the first entries as one row may hold and leave the others
- * in `rest`.  A row that grew at its end is cut there and stays full, as the
- * rightmost page of a B-tree does; another is cut in halves.
+ * Encode as many entries from index `at` on as one row may hold; their number.
+ * A row that grew at its end is cut there and stays full, as the rightmost
+ * page of a B-tree does; another is cut in halves.
  */
-static bytea *
-encode_fitting(AevonPacked *packed, bool appended, AevonPacked *rest)
+static int
+encode_fitting(const AevonPacked *packed, int at, bool appended, bytea **state)
 {
-	bytea	   *state;
+	int			left = packed->count - at;
+	int			taken = left;
+	AevonPacked slice;
 
-	memset(rest, 0, sizeof(*rest));
-	if (packed->count > AEVON_PACKED_WINDOWS)
-		aevon_packed_split(packed, appended || packed->count > 2 * AEVON_PACKED_WINDOWS ?
-						   AEVON_PACKED_WINDOWS : packed->count / 2, rest);
-	state = aevon_packed_encode(packed);
-	while (VARSIZE(state) > AEVON_PACKED_BYTES && packed->count > 1)
+	if (left > AEVON_PACKED_WINDOWS)
+		taken = appended || left > 2 * AEVON_PACKED_WINDOWS ? AEVON_PACKED_WINDOWS : left / 2;
+	for (;;)
 	{
-		AevonPacked right;
-
-		aevon_packed_split(packed, packed->count / 2, &right);
-		for (int i = 0; i < rest->count; i++)
-			aevon_packed_add(&right, rest->entries[i].window, &rest->entries[i].partial);
-		*rest = right;
-		state = aevon_packed_encode(packed);
+		aevon_packed_slice(packed, at, taken, &slice);
+		*state = aevon_packed_encode(&slice);
+		if (VARSIZE(*state) <= AEVON_PACKED_BYTES || taken == 1)
+			return taken;
+		pfree(*state);
+		taken /= 2;
 	}
-	return state;
 }
 
 static void
