@@ -16,20 +16,10 @@
 
 #include "errors.h"
 #include "path.h"
-
-/* Deepest nesting of accessors and operators; the engine recurses on each. */
-#define MAX_DEPTH 250
+#include "pathcost.h"
 
 /* Longest text that is stored in the place of the author's, in bytes. */
 #define MAX_TEXT (4 * AEVON_MAX_PATH)
-
-/*
- * How many times its items a path may multiply, by estimate: one .** and two
- * .keyvalue(), say.
- */
-#define MAX_EXPANSION 10000
-#define ANY_EXPANSION 1000		/* .** in a deep document */
-#define KEYVALUE_EXPANSION 3	/* members of what .keyvalue() makes */
 
 typedef struct PathKey
 {
@@ -40,6 +30,7 @@ typedef struct PathKey
 struct AevonPath
 {
 	JsonPath   *compiled;
+	AevonPathCost cost;
 	char	   *text;
 	bool		ends_in_filter;
 	int			key_count;		/* of a plain member path; 0: not plain */
@@ -54,22 +45,11 @@ typedef enum PlainResult
 	PLAIN_UNDECIDED				/* ask the engine */
 } PlainResult;
 
-/* A walk over a compiled path in search of what rules may not use. */
-typedef struct PathCheck
-{
-	const char *source;
-	const char *what;
-	int64		expansion;
-} PathCheck;
-
 static char *expand_source(const char *source);
 static bool is_key_character(unsigned char c, bool first);
 static JsonPath *parse_path(const char *source, const char *what);
 static bool is_definition_error(int sqlstate);
 static char *canonical_text(JsonPath *compiled, char *source);
-static void check_items(PathCheck *check, JsonPathItem *item, int depth);
-static void check_operands(PathCheck *check, JsonPathItem *item, int depth);
-static void refuse_path(const PathCheck *check, int sqlstate, const char *reason) pg_attribute_noreturn();
 static void describe_chain(AevonPath *path);
 static Jsonb *empty_object(void);
 static AevonMatch first_item(const AevonPath *path, Jsonb *document, JsonbValue *item);
@@ -82,12 +62,9 @@ aevon_path_compile(const char *source, const char *what)
 {
 	AevonPath  *path = palloc0(sizeof(AevonPath));
 	char	   *expanded = expand_source(source);
-	PathCheck	check = {.source = source,.what = what,.expansion = 1};
-	JsonPathItem root;
 
 	path->compiled = parse_path(expanded, what);
-	jspInit(&root, path->compiled);
-	check_items(&check, &root, 0);
+	aevon_pathcost_examine(path->compiled, source, what, &path->cost);
 	path->text = canonical_text(path->compiled, expanded);
 	path->variables = empty_object();
 	describe_chain(path);
@@ -217,113 +194,6 @@ canonical_text(JsonPath *compiled, char *source)
 	return text;
 }
 
-/* Check an item, its operands, and the items that follow it. */
-static void
-check_items(PathCheck *check, JsonPathItem *item, int depth)
-{
-	JsonPathItem next;
-
-	for (;;)
-	{
-		if (++depth > MAX_DEPTH)
-			refuse_path(check, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-						"It nests too many accessors and operators.");
-		switch (item->type)
-		{
-			case jpiDatetime:
-				refuse_path(check, ERRCODE_INVALID_PARAMETER_VALUE,
-							"The result of .datetime() depends on the settings of a session.");
-			case jpiVariable:
-				refuse_path(check, ERRCODE_INVALID_PARAMETER_VALUE,
-							"It uses a variable, and nothing gives variables a value.");
-			case jpiAny:
-				check->expansion *= ANY_EXPANSION;
-				break;
-			case jpiKeyValue:
-				check->expansion *= KEYVALUE_EXPANSION;
-				break;
-			case jpiIndexArray:
-				check->expansion *= item->content.array.nelems;
-				break;
-			default:
-				break;
-		}
-		if (check->expansion > MAX_EXPANSION)
-			refuse_path(check, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-						"It could multiply the items of a document without bound.");
-		check_operands(check, item, depth);
-		if (!jspGetNext(item, &next))
-			break;
-		*item = next;
-	}
-}
-
-static void
-check_operands(PathCheck *check, JsonPathItem *item, int depth)
-{
-	JsonPathItem operand;
-	JsonPathItem bound;
-	int			i;
-
-	switch (item->type)
-	{
-		case jpiAnd:
-		case jpiOr:
-		case jpiEqual:
-		case jpiNotEqual:
-		case jpiLess:
-		case jpiGreater:
-		case jpiLessOrEqual:
-		case jpiGreaterOrEqual:
-		case jpiAdd:
-		case jpiSub:
-		case jpiMul:
-		case jpiDiv:
-		case jpiMod:
-		case jpiStartsWith:
-			jspGetLeftArg(item, &operand);
-			check_items(check, &operand, depth);
-			jspGetRightArg(item, &operand);
-			check_items(check, &operand, depth);
-			break;
-		case jpiNot:
-		case jpiIsUnknown:
-		case jpiExists:
-		case jpiPlus:
-		case jpiMinus:
-		case jpiFilter:
-			jspGetArg(item, &operand);
-			check_items(check, &operand, depth);
-			break;
-		case jpiLikeRegex:
-			jspInitByBuffer(&operand, item->base, item->content.like_regex.expr);
-			check_items(check, &operand, depth);
-			break;
-		case jpiIndexArray:
-			for (i = 0; i < item->content.array.nelems; i++)
-			{
-				bool		is_range = jspGetArraySubscript(item, &operand, &bound, i);
-
-				check_items(check, &operand, depth);
-				if (is_range)
-					check_items(check, &bound, depth);
-			}
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-refuse_path(const PathCheck *check, int sqlstate, const char *reason)
-{
-	ereport(ERROR,
-			(errcode(sqlstate),
-			 errmsg("%s \"%s\" cannot be used in a rule", check->what,
-					aevon_error_excerpt(check->source)),
-			 errdetail("%s", reason)));
-}
-
 /* Fill in ends_in_filter, and the keys if the path is plain. */
 static void
 describe_chain(AevonPath *path)
@@ -331,23 +201,29 @@ describe_chain(AevonPath *path)
 	JsonPathItem item;
 	JsonPathItem next;
 	bool		plain;
+	int			room = 4;
 
 	jspInit(&item, path->compiled);
 	plain = (path->compiled->header & JSONPATH_LAX) != 0 && item.type == jpiRoot;
-	path->keys = palloc(MAX_DEPTH * sizeof(PathKey));
+	path->keys = palloc(room * sizeof(PathKey));
 	while (jspGetNext(&item, &next))
 	{
 		if (next.type == jpiKey)
 		{
-			PathKey    *key = &path->keys[path->key_count++];
+			PathKey    *key;
 
+			if (path->key_count == room)
+			{
+				room *= 2;
+				path->keys = repalloc(path->keys, room * sizeof(PathKey));
+			}
+			key = &path->keys[path->key_count++];
 			key->name = jspGetString(&next, &key->length);
 		}
 		else
 			plain = false;
 		item = next;
 	}
-	path->keys = repalloc(path->keys, Max(path->key_count, 1) * sizeof(PathKey));
 	path->ends_in_filter = item.type == jpiFilter;
 	if (!plain)
 		path->key_count = 0;
@@ -363,7 +239,7 @@ empty_object(void)
 	return object;
 }
 
-/* YES: *item is the first item; NO: there is none; ERROR. */
+/* YES: *item is the first item; NO: there is none; ERROR: also if it would cost too much. */
 static AevonMatch
 first_item(const AevonPath *path, Jsonb *document, JsonbValue *item)
 {
@@ -374,6 +250,8 @@ first_item(const AevonPath *path, Jsonb *document, JsonbValue *item)
 		if (result != PLAIN_UNDECIDED)
 			return result == PLAIN_FOUND ? AEVON_MATCH_YES : AEVON_MATCH_NO;
 	}
+	if (!aevon_pathcost_affordable(&path->cost, document))
+		return AEVON_MATCH_ERROR;
 	return ask_engine(path, document, item);
 }
 

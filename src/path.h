@@ -29,8 +29,7 @@ typedef enum AevonMatch
  * Raises, naming `what` ("value", "filter", ...):
  *	22023	text that is not a jsonpath; .datetime(), whose result depends on
  *			the session; $variables, which nothing sets
- *	54000	paths nested too deep, or that multiply their items (.** in .**),
- *			so that no event can exhaust stack or memory
+ *	54000	paths nested too deep, or that multiply their items (.** in .**)
  */
 extern AevonPath *aevon_path_compile(const char *source, const char *what);
 
@@ -43,7 +42,9 @@ extern const char *aevon_path_text(const AevonPath *path);
 /*
  * The first item the path yields, if that is a JSON number: true, and *value
  * points into the document or to palloc'd memory.  False for anything else,
- * and if evaluation raises an error, be it behind the first item.
+ * and if evaluation raises an error, be it behind the first item.  A document
+ * so large that the path could exhaust memory or time over it (pathcost.h)
+ * counts as such an error.
  *
  * Both evaluate in the current memory context, and raise nothing that the
  * document could cause: only cancellation, shutdown, out of memory, and a

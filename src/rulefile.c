@@ -297,7 +297,9 @@ read_member(FileReader *reader, AevonRuleDefinition *definition, uint32 *seen)
 
 	reader->line = reader->at->line;
 	if (reader->at->type != AEVON_YAML_SCALAR)
-		refuse_type("key", "a word");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a key must be a word")));
 	key = find_key(reader->at->text);
 	if ((*seen & (1U << key->key)) != 0)
 		ereport(ERROR,

@@ -166,5 +166,6 @@ refuse_syntax(const yaml_parser_t *parser, int *line)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("not valid YAML: %s", problem),
-			 parser->context != NULL ? errdetail("It happened %s.", parser->context) : 0));
+			 parser->context != NULL ? errdetail("It happened %s, from line %d on.", parser->context,
+												 (int) parser->context_mark.line + 1) : 0));
 }
