@@ -7,9 +7,12 @@
  */
 /* *INDENT-OFF* */
 AEVON_QUERY(LOCK_CHECKPOINTS,
-	"SELECT measure_key, cut_xmax, cut_xip, caught_up FROM aevon.sweep_checkpoints"
-	" WHERE measure_key OPERATOR(pg_catalog.>) 0"
-	" ORDER BY measure_key FOR UPDATE")
+	"SELECT c.measure_key, c.cut_xmax, c.cut_xip, c.caught_up"
+	" FROM aevon.sweep_checkpoints c WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
+	" AND EXISTS (SELECT FROM aevon.rules r"
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
+	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
+	" ORDER BY c.measure_key FOR UPDATE OF c")
 AEVON_QUERY(MOVE_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = $2, cut_xip = $3, caught_up = $4,"
 	" swept_at = $5, event_count = event_count OPERATOR(pg_catalog.+) $6"

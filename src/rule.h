@@ -137,7 +137,8 @@ extern void aevon_rule_drop(const char *name, const char *tenant);
  * version needs, and a bounded part of what such measures left behind.
  *
  * Called by the sweep, in the owner's context, after it moved the cuts, in the
- * same transaction, with all checkpoints locked.  Waits for nobody: what
+ * same transaction, with the checkpoints of live measures locked (sweeps leave
+ * others alone, so dropping a rule ends its cost at once).  Waits for nobody: what
  * another transaction holds is left for the next sweep.  True if anything
  * changed.
  */
