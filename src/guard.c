@@ -53,6 +53,7 @@ static bool check_installation(void);
 static bool read_installation(Installation *installation);
 static bool is_own(const Installation *installation);
 static bool log_has_events(void);
+static bool log_is_ahead(int64 base);
 static int64 next_stamp(int64 base);
 static void write_first_row(void);
 static void watch_installation(void);
@@ -132,7 +133,6 @@ check_installation(void)
 {
 	Oid			relid = aevon_catalog_oid(AEVON_INSTALLATION);
 	Installation installation;
-	int64		greatest;
 
 	LockRelationOid(relid, AccessShareLock);
 	if (checked.valid && checked.relid == relid)
@@ -148,9 +148,7 @@ check_installation(void)
 	}
 	if (!is_own(&installation))
 		raise_foreign("The tables were restored from a dump, or upgraded.");
-	/* in this order: other transactions go on stamping events meanwhile */
-	greatest = aevon_log_max_stamp();
-	if (!RecoveryInProgress() && greatest >= next_stamp(installation.base))
+	if (!RecoveryInProgress() && log_is_ahead(installation.base))
 		raise_foreign("An event's stamp lies above every transaction of this cluster.");
 	checked.base = installation.base;
 	checked.valid = true;
@@ -199,6 +197,31 @@ static bool
 log_has_events(void)
 {
 	return aevon_log_max_stamp() > 0;
+}
+
+/*
+ * Is there an event whose stamp this cluster cannot have made yet?  Events
+ * come before the next stamp, because other transactions go on stamping.  The
+ * greatest stamp may be of a row that was rolled back: so look for a visible
+ * one, if it is too great.
+ */
+static bool
+log_is_ahead(int64 base)
+{
+	int64		greatest = aevon_log_max_stamp();
+	Snapshot	snapshot;
+	AevonLogScan *scan;
+	AevonLogRow row;
+	bool		found;
+
+	if (greatest < next_stamp(base))
+		return false;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	scan = aevon_log_scan_stamps(snapshot, next_stamp(base), PG_INT64_MAX);
+	found = aevon_log_scan_next(scan, &row);
+	aevon_log_scan_end(scan);
+	UnregisterSnapshot(snapshot);
+	return found;
 }
 
 /* The stamp of the next transaction id: every stamp of today lies below. */
