@@ -596,7 +596,7 @@ COMMENT ON SCHEMA aevon IS 'Tables, views and internals of Aevon, the event-sour
 -- Public functions ----------------------------------------------------------
 COMMENT ON FUNCTION aevon_ingest(text, text, text, text, timestamptz, jsonb, jsonb) IS
 'Append one immutable event, as part of the caller''s transaction.
-Arguments: tenant, principal, event_id, event_type: names of 1 to 255 characters without control characters; occurred_at: when it happened, year 0001 to 9999 AD and at most aevon.max_future ahead, NULL: now; data: a JSON object; metadata: any JSON or NULL, stored but neither measured nor compared.
+Arguments: tenant, principal, event_id, event_type: names of 1 to 255 characters without control characters; occurred_at: when it happened, year 0001 to 9999 AD and at most aevon.max_future ahead, NULL: now; data: a JSON object; metadata: a JSON object or NULL, stored but neither measured nor compared.
 Result: ''accepted'', or ''duplicate'' when the tenant''s principal has this event_id already with the same type, data and (if given) occurred_at: then nothing changes.
 Errors: 22004 a name or data is NULL; 22023 empty name, control character, ''*'' as tenant or type, data not an object; 22001 name too long; 22008 time out of range; 54000 larger than aevon.max_event_size or nested deeper than 100; 23505 the event_id exists with other content; 42501 no ''ingest'' privilege on the tenant; 55000 restored tables not yet adopted.';
 
@@ -717,7 +717,7 @@ COMMENT ON VIEW aevon.status IS 'How far each rule version is: one row each, of 
 COMMENT ON COLUMN aevon.status.tenant IS 'Whose rule; NULL: a global rule.';
 COMMENT ON COLUMN aevon.status.rule IS 'Name of the rule.';
 COMMENT ON COLUMN aevon.status.version IS 'Version of the rule.';
-COMMENT ON COLUMN aevon.status.state IS 'building (an older version still answers, or the log itself), active, or retired.';
+COMMENT ON COLUMN aevon.status.state IS 'active, or building (the version before it still answers); retired versions are not shown.';
 COMMENT ON COLUMN aevon.status.cut IS 'The cut of its buckets, as "xmax:xip,...": stamps below xmax and not listed are inside.';
 COMMENT ON COLUMN aevon.status.tail_events IS 'Committed events outside the cut: read from the log by each answer.';
 COMMENT ON COLUMN aevon.status.lag_seconds IS 'Age in seconds of the oldest event outside the cut by ingested_at; 0 without any.';
@@ -928,7 +928,7 @@ COMMENT ON TABLE aevon.sweeps IS 'The log of sweeps, failed ones too.';
 COMMENT ON COLUMN aevon.sweeps.sweep_id IS 'The key, ascending.';
 COMMENT ON COLUMN aevon.sweeps.started_at IS 'When it began.';
 COMMENT ON COLUMN aevon.sweeps.duration_ms IS 'How long it took, in milliseconds.';
-COMMENT ON COLUMN aevon.sweeps.event_count IS 'Events read.';
+COMMENT ON COLUMN aevon.sweeps.event_count IS 'Log rows read; one that measures with different cuts need is read for each.';
 COMMENT ON COLUMN aevon.sweeps.bucket_count IS 'Bucket rows written.';
 COMMENT ON COLUMN aevon.sweeps.cut_xmax IS 'The new cut: stamps from here on are outside.';
 COMMENT ON COLUMN aevon.sweeps.measure_count IS 'Measures whose cut moved.';
