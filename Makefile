@@ -5,7 +5,8 @@
 #   make installcheck   pg_regress and isolation tests against a running server
 #   make demo           the demo on real data; LOG=FILE [SITE=name]: on your log
 #   make check          every test, in throw-away clusters
-#   make torture        the long run of the model checker
+#   make torture        the long run of the model checker; SECONDS=1800 SEED=n
+#   make torture-faults the model checker against faults put in on purpose
 #   make bench          the benchmarks
 #   make lint           style checks; make format applies the formatter
 #   make setup          only install what demo and check need
@@ -41,7 +42,7 @@ EXTRA_CLEAN = tmp_check output_iso src/*.bc
 PG_CONFIG = pg_config
 
 # These need no PostgreSQL to start with: they may have to install it first.
-ENTRY_POINTS = demo check torture bench lint format setup
+ENTRY_POINTS = demo check torture torture-faults bench lint format setup
 
 ifeq (,$(filter $(ENTRY_POINTS),$(MAKECMDGOALS)))
 
@@ -72,7 +73,12 @@ check:
 
 torture:
 	@$(call ready,check)
-	@AEVON_TORTURE=long tools/staged.sh tools/run-tests.sh test/t/*model*.pl
+	@AEVON_TORTURE=long AEVON_TORTURE_SECONDS=$(SECONDS) AEVON_TORTURE_SEED=$(SEED) \
+		tools/staged.sh tools/run-tests.sh test/t/*model*.pl
+
+torture-faults:
+	@$(call ready,check)
+	@test/torture/prove_faults.sh
 
 demo:
 	@$(call ready,demo)

@@ -1,0 +1,258 @@
+# The oracle: what states must be, recounted from the raw log in plain SQL.
+#
+# Nothing here shares code with the extension: values and filters of the rule
+# shapes below are read with the plain JSON operators, windows with date_bin.
+# Comparisons are set-based, so that thousands of them take seconds.
+package Aevon::Oracle;
+
+use strict;
+use warnings;
+
+# The rule shapes the oracle understands: event type, value, filter.  Each path
+# has its reading in plain SQL in install() below.
+our @SHAPES = (
+	[ 'order', '$.amount', undef ],
+	[ 'order', 'amount', '$.plan == "pro"' ],
+	[ '*', '$.amount', '$.amount > 10' ],
+	[ 'click', '$.a.b', undef ],
+	[ 'order', '$.amount', '$.flag' ],
+	[ '*', '$.items[0].n', '$.items[*] ? (@.n > 1)' ],
+	[ 'order', '$.amount * 2', undef ],
+	[ 'click', 'strict $.amount', undef ],
+	[ '*', 'amount', undef ]);
+
+sub install
+{
+	my ($class, $wire) = @_;
+	$wire->must(<<'SQL');
+CREATE SCHEMA oracle;
+
+-- A path as it is stored, without the spaces, quotes and parentheses that
+-- PostgreSQL puts into it.
+CREATE FUNCTION oracle.plain(path text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$ SELECT translate(path, ' "()', '') $$;
+
+-- Fails, for a path that the functions below do not know.
+CREATE FUNCTION oracle.unknown(path text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	RAISE EXCEPTION 'the oracle does not know the path %', path;
+END $$;
+
+-- Does the filter match?  'yes', 'no', or 'error' when it cannot be evaluated.
+CREATE FUNCTION oracle.matches(filter text, data jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE oracle.plain(filter)
+		WHEN '$.plan==pro' THEN
+			CASE WHEN data->'plan' = '"pro"' THEN 'yes' ELSE 'no' END
+		WHEN '$.amount>10' THEN
+			CASE WHEN jsonb_typeof(data->'amount') = 'number'
+					AND (data->'amount')::numeric > 10 THEN 'yes' ELSE 'no' END
+		WHEN '$.flag' THEN
+			CASE WHEN data->'flag' = 'true' THEN 'yes'
+				WHEN coalesce(jsonb_typeof(data->'flag'), 'null') IN ('null', 'boolean') THEN 'no'
+				ELSE 'error' END
+		WHEN '$.items[*]?@.n>1' THEN
+			CASE WHEN jsonb_typeof(data->'items') = 'array'
+					AND EXISTS (SELECT FROM jsonb_array_elements(data->'items') e
+						WHERE jsonb_typeof(e->'n') = 'number' AND (e->'n')::numeric > 1)
+				THEN 'yes' ELSE 'no' END
+		ELSE CASE WHEN filter IS NULL THEN 'yes' ELSE oracle.unknown(filter) END
+	END $$;
+
+-- The item a value path yields.
+CREATE FUNCTION oracle.item(path text, data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE oracle.plain(path)
+		WHEN '$.amount' THEN data->'amount'
+		WHEN 'strict$.amount' THEN data->'amount'
+		WHEN '$.a.b' THEN data->'a'->'b'
+		WHEN '$.items[0].n' THEN data->'items'->0->'n'
+		WHEN '$.amount*2' THEN CASE WHEN jsonb_typeof(data->'amount') = 'number'
+			THEN to_jsonb((data->'amount')::numeric * 2) END
+		ELSE CASE WHEN path IS NOT NULL THEN oracle.unknown(path)::jsonb END
+	END $$;
+
+-- A usable number: at most 308 digits on either side of the point.
+CREATE FUNCTION oracle.number(item jsonb) RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN jsonb_typeof(item) = 'number'
+		AND abs(item::numeric) < ('1e308')::numeric
+		AND min_scale(item::numeric) <= 308
+		THEN trim_scale(item::numeric) END $$;
+
+-- The raw log with its names.
+CREATE VIEW oracle.log AS
+	SELECT t.tenant, p.principal, e.event_id, y.event_type, e.occurred_at,
+		e.ingested_at, e.stamp, e.data
+	FROM aevon.event_log e
+	LEFT JOIN aevon.tenants t USING (tenant_key)
+	LEFT JOIN aevon.principals p USING (principal_key)
+	LEFT JOIN aevon.event_types y USING (type_key);
+
+-- Which version of which rule answers for a tenant.
+CREATE VIEW oracle.effective AS
+	SELECT DISTINCT ON (t.tenant, r.name) t.tenant, r.name, r.version, r.state,
+		r.event_type, r.value, r.filter, r.operators
+	FROM aevon.tenants t
+	JOIN aevon.rules r ON r.tenant_key IN (0, t.tenant_key)
+	WHERE r.state = 'active'
+	ORDER BY t.tenant, r.name, r.tenant_key DESC, r.version DESC;
+
+-- One operator's value from what was recounted.
+CREATE FUNCTION oracle.final(op text, n bigint, skipped bigint, total numeric,
+	lowest numeric, highest numeric, latest numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE op
+		WHEN 'count' THEN n
+		WHEN 'sum' THEN coalesce(trim_scale(total), 0)
+		WHEN 'min' THEN lowest
+		WHEN 'max' THEN highest
+		WHEN 'last' THEN latest
+		WHEN 'avg' THEN CASE WHEN n > skipped THEN trim_scale(trim_scale(total) / (n - skipped)) END
+	END $$;
+SQL
+	return;
+}
+
+# One statement, so one snapshot: the recount of the cases, what the extension
+# says, and the differences.  %s: the cases, as rows of VALUES.
+my $COMPARISON = <<'SQL';
+WITH given (case_id, tenant, principal, rule, since, until, granularity) AS (VALUES %s),
+cases AS MATERIALIZED (
+	SELECT case_id, tenant COLLATE "C" AS tenant, principal COLLATE "C" AS principal,
+		rule COLLATE "C" AS rule, since::timestamptz AS since, until::timestamptz AS until,
+		granularity
+	FROM given
+), effective AS MATERIALIZED (
+	SELECT tenant, name, event_type, value, filter, operators
+	FROM oracle.effective
+	WHERE tenant IN (SELECT tenant FROM cases)
+), measured AS MATERIALIZED (
+	SELECT l.tenant, e.name, l.principal, l.event_id, l.occurred_at,
+		m.match = 'error' OR (e.value IS NOT NULL AND n.v IS NULL) AS skipped, n.v
+	FROM oracle.log l
+	JOIN effective e ON e.tenant = l.tenant AND e.event_type IN ('*', l.event_type)
+	CROSS JOIN LATERAL (SELECT oracle.matches(e.filter, l.data) AS match OFFSET 0) m
+	CROSS JOIN LATERAL (SELECT CASE WHEN m.match = 'yes'
+		THEN oracle.number(oracle.item(e.value, l.data)) END AS v OFFSET 0) n
+	WHERE m.match <> 'no'
+), wanted AS MATERIALIZED (
+	SELECT c.case_id, c.tenant, c.principal, e.name, c.since, c.until, c.granularity, e.operators,
+		CASE c.granularity WHEN '1m' THEN interval '1 minute'
+			WHEN '1h' THEN interval '1 hour' WHEN '1d' THEN interval '1 day' END AS step
+	FROM cases c
+	JOIN effective e ON e.tenant = c.tenant AND (c.rule IS NULL OR c.rule = e.name)
+), found AS (
+	SELECT w.case_id, w.step, w.since, m.*
+	FROM wanted w
+	JOIN measured m ON m.tenant = w.tenant AND m.name = w.name AND m.principal = w.principal
+		AND m.occurred_at >= w.since AND m.occurred_at < w.until
+	UNION ALL
+	SELECT w.case_id, w.step, w.since, m.*
+	FROM wanted w
+	JOIN measured m ON m.tenant = w.tenant AND m.name = w.name AND w.principal IS NULL
+		AND m.occurred_at >= w.since AND m.occurred_at < w.until
+), folded AS (
+	SELECT case_id, name,
+		coalesce(date_bin(step, occurred_at, '0001-01-01 00:00+00'), since) AS at,
+		count(*) AS n, count(*) FILTER (WHERE skipped) AS skipped,
+		sum(v) AS total, min(v) AS lowest, max(v) AS highest,
+		(array_agg(v ORDER BY occurred_at DESC, principal DESC, event_id DESC)
+			FILTER (WHERE v IS NOT NULL))[1] AS latest
+	FROM found
+	GROUP BY 1, 2, 3
+), grid AS (
+	SELECT case_id, name, since AS at FROM wanted WHERE granularity = 'total'
+	UNION
+	SELECT w.case_id, w.name, g.at
+	FROM wanted w
+	CROSS JOIN LATERAL generate_series(
+		date_bin(w.step, w.since, '0001-01-01 00:00+00'),
+		w.until - interval '1 microsecond', w.step) AS g (at)
+	WHERE w.granularity <> 'total' AND isfinite(w.since) AND isfinite(w.until)
+	UNION
+	SELECT f.case_id, f.name, f.at FROM folded f
+), expected AS MATERIALIZED (
+	SELECT g.case_id, g.name AS rule, g.at AS window_start,
+		CASE w.granularity WHEN 'total' THEN w.until ELSE g.at + w.step END AS window_end,
+		coalesce(f.n, 0) AS event_count, coalesce(f.skipped, 0) AS skipped,
+		oracle.final(w.operators[1], coalesce(f.n, 0), f.skipped, f.total, f.lowest, f.highest,
+			f.latest) AS value,
+		(SELECT jsonb_object_agg(o.op, oracle.final(o.op, coalesce(f.n, 0), f.skipped,
+				f.total, f.lowest, f.highest, f.latest))
+			FROM unnest(w.operators) o (op)) AS stats
+	FROM grid g
+	JOIN wanted w USING (case_id, name)
+	LEFT JOIN folded f USING (case_id, name, at)
+), windows AS MATERIALIZED (
+	SELECT c.case_id, w.*
+	FROM cases c
+	CROSS JOIN LATERAL aevon_windows(c.tenant, c.principal, c.rule, c.since, c.until,
+		c.granularity) w
+), states AS MATERIALIZED (
+	SELECT c.case_id, r.key COLLATE "C" AS rule, (r.value->>'skipped')::bigint AS skipped,
+		(SELECT coalesce(jsonb_agg(jsonb_build_array(i->'event_count', i->'value', i->'stats')
+				ORDER BY (i->>'window_start')::timestamptz), '[]')
+			FROM jsonb_array_elements(r.value->'values') i) AS figures
+	FROM cases c
+	CROSS JOIN LATERAL jsonb_each(aevon_state(c.tenant, c.principal, c.rule, c.since, c.until,
+		c.granularity)->'rules') r
+)
+SELECT format('%%s of %%s, window %%s: expected %%s, %%s, %%s; got %%s, %%s, %%s', coalesce(e.rule, w.rule), c,
+	coalesce(e.window_start, w.window_start),
+	e.event_count, left(e.value::text, 60), left(e.stats::text, 300),
+	w.event_count, left(w.value::text, 60), left(w.stats::text, 300))
+FROM expected e
+FULL JOIN windows w USING (case_id, rule, window_start)
+JOIN cases c USING (case_id)
+WHERE (e.event_count, e.window_end, e.value::text, e.stats)
+	IS DISTINCT FROM (w.event_count, w.window_end, w.value::text, w.stats)
+UNION ALL
+SELECT format('%%s of %%s: aevon_state expected %%s skipped, %%s; got %%s, %%s', coalesce(s.rule, e.rule), c,
+	e.skipped, left(e.figures::text, 300), s.skipped, left(s.figures::text, 300))
+FROM states s
+FULL JOIN (
+	SELECT case_id, rule, sum(skipped) AS skipped, jsonb_agg(jsonb_build_array(event_count,
+		value, stats) ORDER BY window_start) AS figures
+	FROM expected GROUP BY 1, 2
+) e USING (case_id, rule)
+JOIN cases c USING (case_id)
+WHERE coalesce(s.skipped, 0) <> coalesce(e.skipped, 0)
+	OR s.figures IS DISTINCT FROM coalesce(e.figures, '[]') AND NOT (s.figures = '[]' AND e.figures IS NULL)
+LIMIT 5
+SQL
+
+sub literal
+{
+	my ($text) = @_;
+	return 'NULL' unless defined $text;
+	$text =~ s/'/''/g;
+	return "'$text'";
+}
+
+# The statement that compares the cases: each [tenant, principal or undef, rule
+# or undef, since, until, granularity].  Its rows are texts, one per difference
+# (five at most).
+sub comparison_sql
+{
+	my ($class, $cases) = @_;
+	my $id = 0;
+	my @rows = map { $id++; "($id, " . join(', ', map { literal($_) . '::text' } @$_) . ')' } @$cases;
+	return sprintf $COMPARISON, join(', ', @rows);
+}
+
+# Settings that keep such a statement quick.
+sub session_sql { return 'SET jit = off; SET enable_nestloop = off; SET enable_mergejoin = off; SET work_mem = \'64MB\''; }
+
+# Compare now; a list of differences.  Dies on an SQL error.
+sub compare
+{
+	my ($class, $wire, $cases) = @_;
+	$wire->must($class->session_sql);
+	my @found = map { $_->[0] } @{ $wire->must($class->comparison_sql($cases)) };
+	$wire->must('RESET jit; RESET enable_nestloop; RESET enable_mergejoin; RESET work_mem');
+	return @found;
+}
+
+1;
