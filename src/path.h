@@ -29,7 +29,7 @@ typedef enum AevonMatch
  * Raises, naming `what` ("value", "filter", ...):
  *	22023	text that is not a jsonpath; .datetime(), whose result depends on
  *			the session; $variables, which nothing sets
- *	54000	paths nested too deep, or that multiply their items (.** in .**)
+ *	54000	paths nested too deep, or that multiply their items (.**.**.**)
  */
 extern AevonPath *aevon_path_compile(const char *source, const char *what);
 

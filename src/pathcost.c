@@ -18,9 +18,10 @@
 /* Deepest nesting of accessors and operators; the engine recurses on each. */
 #define MAX_DEPTH 250
 
-/* How many times its items a path may multiply: one .**, or six .keyvalue(). */
+/* How many times its items a path may multiply: two .**, or six .keyvalue(). */
 #define MAX_FACTOR 5000
-#define ANY_FACTOR 100			/* an item is below as many others */
+#define ANY_FACTOR 4			/* lax mode looks into arrays again */
+#define ANY_AGAIN_FACTOR 100	/* an item is below as many others */
 #define KEYVALUE_FACTOR 4
 
 /* What evaluation may make and compare, in one document. */
@@ -32,6 +33,7 @@ typedef struct Walk
 	const char *source;
 	const char *what;
 	AevonPathCost *cost;
+	bool		any_seen;		/* .** */
 } Walk;
 
 /* Where an expression is evaluated: how often, and how deep in the path. */
@@ -177,7 +179,8 @@ walk_step(Walk *walk, JsonPathItem *item, Place place, Extent *extent)
 			multiply(walk, item->content.array.nelems);
 			break;
 		case jpiAny:
-			multiply(walk, ANY_FACTOR);
+			multiply(walk, walk->any_seen ? ANY_AGAIN_FACTOR : ANY_FACTOR);
+			walk->any_seen = true;
 			walk->cost->counts_members = true;
 			break;
 		case jpiKeyValue:

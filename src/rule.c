@@ -427,13 +427,13 @@ first_of_owner(const AevonRuleSet *set, int32 tenant_key, const char *name)
 	return low;
 }
 
-/* A version number, or 0, which no version has. */
+/* A version number as it is written, or 0, which no version has. */
 static int
 parse_version(const char *digits)
 {
 	size_t		length = strspn(digits, "0123456789");
 
-	if (length == 0 || length > 9 || digits[length] != '\0')
+	if (length == 0 || length > 9 || digits[0] == '0' || digits[length] != '\0')
 		return 0;
 	return (int) strtol(digits, NULL, 10);
 }

@@ -38,8 +38,6 @@ typedef struct MeasureState
 	bool		caught_up;
 } MeasureState;
 
-static void connect_spi(void);
-static void finish_spi(void);
 static void lock_generation(void);
 static bool try_lock_generation(void);
 static NewestVersion find_newest(int32 tenant_key, const char *name);
@@ -67,7 +65,7 @@ aevon_rule_define(const AevonRuleDefinition *definition, bool *changed)
 	if (definition->tenant != NULL)
 		tenant_key = aevon_dictionary_intern(AEVON_DICTIONARY_TENANT, 0, definition->tenant);
 
-	connect_spi();
+	aevon_catalog_connect();
 	lock_generation();
 	newest = find_newest(tenant_key, definition->name);
 	*changed = !newest.live ||
@@ -84,7 +82,7 @@ aevon_rule_define(const AevonRuleDefinition *definition, bool *changed)
 		add_version(definition, &canonical, tenant_key, newest.version, &measure, active);
 		aevon_catalog_bump_generation();
 	}
-	finish_spi();
+	aevon_catalog_finish();
 	return newest.version;
 }
 
@@ -102,12 +100,12 @@ aevon_rule_drop(const char *name, const char *tenant)
 	}
 	if (known)
 	{
-		connect_spi();
+		aevon_catalog_connect();
 		lock_generation();
 		retired = retire(AEVON_QUERY_RETIRE_VERSIONS, tenant_key, name);
 		if (retired > 0)
 			aevon_catalog_bump_generation();
-		finish_spi();
+		aevon_catalog_finish();
 	}
 	if (retired == 0)
 		ereport(ERROR,
@@ -126,7 +124,7 @@ aevon_rule_switch_versions(void)
 	bool		isnull;
 	Datum		now = TimestampTzGetDatum(aevon_clock_now());
 
-	connect_spi();
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_VERSION_WORK, NULL, NULL, false);
 	built = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	orphaned = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
@@ -143,22 +141,8 @@ aevon_rule_switch_versions(void)
 	}
 	if (leftovers)
 		changed |= clear_leftovers(now);
-	finish_spi();
+	aevon_catalog_finish();
 	return changed;
-}
-
-static void
-connect_spi(void)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-}
-
-static void
-finish_spi(void)
-{
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
 }
 
 static void

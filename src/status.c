@@ -113,8 +113,7 @@ readable_tenants(void)
 									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	MemoryContext caller = CurrentMemoryContext;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_READABLE_TENANTS, NULL, NULL, true);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -128,7 +127,7 @@ readable_tenants(void)
 		tenant->event_count = 0;
 		tenant->oldest = 0;
 	}
-	SPI_finish();
+	aevon_catalog_finish();
 	return tenants;
 }
 
@@ -145,8 +144,7 @@ last_error(void)
 	AevonAccess access;
 
 	aevon_access_enter(&access);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_LAST_SWEEP_ERROR, NULL, NULL, true);
 	if (SPI_processed > 0)
 	{
@@ -160,7 +158,7 @@ last_error(void)
 										 psprintf("%s: %s", state, message) : state);
 		error.at = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 3, &isnull));
 	}
-	SPI_finish();
+	aevon_catalog_finish();
 	aevon_access_leave(&access);
 	return error;
 }
