@@ -22,6 +22,7 @@
 #define HAS_LAST 0x02
 #define HAS_SKIPPED 0x04
 #define ONE_VALUE 0x08			/* sum, min and max are the same number */
+#define HAS_LATE 0x10
 
 static void merge_values(AevonPartial *into, const AevonPartial *from);
 static void encode_partial(StringInfo buf, const AevonPartial *partial,
@@ -34,7 +35,6 @@ static void encode_text(StringInfo buf, const char *text);
 static char *decode_text(const char **at, const char *end);
 static int	position_of(const AevonPacked *packed, int64 window);
 static void insert_entry(AevonPacked *packed, int at, int64 window);
-static void remerge(AevonPacked *packed);
 
 void
 aevon_varint_corrupted(void)
@@ -68,6 +68,7 @@ aevon_partial_merge(AevonPartial *into, const AevonPartial *from)
 		merge_values(into, from);
 	into->event_count += from->event_count;
 	into->skipped += from->skipped;
+	into->late += from->late;
 }
 
 void
@@ -165,6 +166,38 @@ aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial)
 }
 
 void
+aevon_packed_set(AevonPacked *packed, int64 window, const AevonPartial *partial)
+{
+	int			at = position_of(packed, window);
+	bool		there = at < packed->count && packed->entries[at].window == window;
+
+	if (partial == NULL || partial->event_count == 0)
+	{
+		if (there)
+			memmove(packed->entries + at, packed->entries + at + 1,
+					(--packed->count - at) * sizeof(AevonPackedEntry));
+		return;
+	}
+	if (!there)
+		insert_entry(packed, at, window);
+	memset(&packed->entries[at].partial, 0, sizeof(AevonPartial));
+	aevon_partial_merge(&packed->entries[at].partial, partial);
+}
+
+void
+aevon_packed_remerge(AevonPacked *packed)
+{
+	memset(&packed->merged, 0, sizeof(packed->merged));
+	for (int i = 0; i < packed->count; i++)
+		aevon_partial_merge(&packed->merged, &packed->entries[i].partial);
+	if (packed->count > 0)
+	{
+		packed->first = packed->entries[0].window;
+		packed->last = packed->entries[packed->count - 1].window;
+	}
+}
+
+void
 aevon_packed_slice(const AevonPacked *packed, int from, int count, AevonPacked *slice)
 {
 	*slice = *packed;
@@ -172,7 +205,7 @@ aevon_packed_slice(const AevonPacked *packed, int from, int count, AevonPacked *
 		return;
 	slice->entries = packed->entries + from;
 	slice->count = slice->capacity = count;
-	remerge(slice);
+	aevon_packed_remerge(slice);
 }
 
 static void
@@ -211,11 +244,15 @@ encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *
 		flags |= HAS_LAST;
 	if (partial->skipped > 0)
 		flags |= HAS_SKIPPED;
+	if (partial->late > 0)
+		flags |= HAS_LATE;
 
 	appendStringInfoChar(buf, (char) flags);
 	aevon_varint_put(buf, partial->event_count);
 	if (flags & HAS_SKIPPED)
 		aevon_varint_put(buf, partial->skipped);
+	if (flags & HAS_LATE)
+		aevon_varint_put(buf, partial->late);
 	if (flags & HAS_VALUE)
 		aevon_decimal_encode(buf, &partial->sum);
 	if ((flags & HAS_VALUE) && !(flags & ONE_VALUE))
@@ -243,6 +280,8 @@ decode_partial(const char **at, const char *end, AevonPartial *out, const AevonP
 	out->event_count = (int64) aevon_varint_get(at, end);
 	if (flags & HAS_SKIPPED)
 		out->skipped = (int64) aevon_varint_get(at, end);
+	if (flags & HAS_LATE)
+		out->late = (int64) aevon_varint_get(at, end);
 	if (flags & HAS_VALUE)
 		aevon_decimal_decode(at, end, &out->sum);
 	if (flags & ONE_VALUE)
@@ -342,16 +381,6 @@ insert_entry(AevonPacked *packed, int at, int64 window)
 	memset(&packed->entries[at], 0, sizeof(AevonPackedEntry));
 	packed->entries[at].window = window;
 	packed->count++;
-	packed->first = packed->entries[0].window;
-	packed->last = packed->entries[packed->count - 1].window;
-}
-
-static void
-remerge(AevonPacked *packed)
-{
-	memset(&packed->merged, 0, sizeof(packed->merged));
-	for (int i = 0; i < packed->count; i++)
-		aevon_partial_merge(&packed->merged, &packed->entries[i].partial);
 	packed->first = packed->entries[0].window;
 	packed->last = packed->entries[packed->count - 1].window;
 }

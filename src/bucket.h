@@ -39,6 +39,7 @@ typedef struct AevonPartial
 {
 	int64		event_count;	/* events that matched */
 	int64		skipped;		/* of these, without a usable value */
+	int64		late;			/* of these, ingested after their UTC day's end */
 	AevonDecimal sum;
 	AevonDecimal min;
 	AevonDecimal max;
@@ -95,6 +96,13 @@ extern bytea *aevon_packed_encode(const AevonPacked *packed);
 
 /* Merge a partial state into the entry of `window`, made if missing. */
 extern void aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial);
+
+/*
+ * Replace the state of `window` by another, or take it away (NULL, or no
+ * events).  The merged state is stale until aevon_packed_remerge.
+ */
+extern void aevon_packed_set(AevonPacked *packed, int64 window, const AevonPartial *partial);
+extern void aevon_packed_remerge(AevonPacked *packed);
 
 /*
  * The entries [from, from + count), count > 0, as a row of its own, to be

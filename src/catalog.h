@@ -32,6 +32,11 @@ typedef enum AevonRelation
 	AEVON_EVENT_KEYS,
 	AEVON_EVENT_KEYS_KEY,
 	AEVON_VOIDS,
+	AEVON_VOIDS_KEY,
+	AEVON_VOIDS_STAMP,
+	AEVON_VOIDS_EVENT_STAMP,
+	AEVON_VOIDS_PRINCIPAL,
+	AEVON_VOIDS_TENANT,
 	AEVON_MEASURES,
 	AEVON_RULES,
 	AEVON_SWEEP_CHECKPOINTS,
@@ -41,6 +46,8 @@ typedef enum AevonRelation
 	AEVON_BUCKETS_1M_KEY,
 	AEVON_BUCKETS_1D,
 	AEVON_BUCKETS_1D_KEY,
+	AEVON_TOUCHED_DAYS,
+	AEVON_TOUCHED_DAYS_KEY,
 	AEVON_GRANTS,
 	AEVON_TENANT_KEY_SEQ,
 	AEVON_PRINCIPAL_KEY_SEQ,
@@ -93,6 +100,15 @@ extern bool aevon_catalog_installed(void);
 #define Anum_event_keys_content_digest 6
 #define Natts_event_keys 6
 
+#define Anum_voids_stamp 1
+#define Anum_voids_voided_at 2
+#define Anum_voids_event_stamp 3
+#define Anum_voids_occurred_at 4
+#define Anum_voids_part 5
+#define Anum_voids_tenant_key 6
+#define Anum_voids_principal_key 7
+#define Anum_voids_event_id 8
+
 #define Anum_sweep_checkpoints_xmax 1
 #define Anum_sweep_checkpoints_swept_at 2
 #define Anum_sweep_checkpoints_event_count 3
@@ -131,6 +147,10 @@ extern bool aevon_catalog_installed(void);
 #define Anum_buckets_first_window 2
 #define Anum_buckets_state 3
 #define Natts_buckets 3
+
+#define Anum_touched_days_series_key 1
+#define Anum_touched_days_day 2
+#define Natts_touched_days 2
 
 #define Anum_log_parts_part 7
 #define Anum_log_parts_part_name 8

@@ -24,6 +24,11 @@ static int64 stamp_of_xid(TransactionId xid, FullTransactionId next, int64 base)
 static int	compare_stamps(const void *a, const void *b);
 static int	compare_checkpoints(const void *a, const void *b);
 static void checkpoint_from_slot(TupleTableSlot *slot, AevonCheckpoint *checkpoint);
+static void forbid_prepare(void);
+static void refuse_prepare(XactEvent event, void *argument);
+
+/* Does this transaction hold the checkpoints? */
+static bool holding_checkpoints = false;
 
 int64
 aevon_cut_stamp(int64 base)
@@ -165,6 +170,30 @@ aevon_cut_read_checkpoints(Snapshot snapshot, int *count)
 	return checkpoints;
 }
 
+AevonCheckpoint *
+aevon_cut_lock_checkpoints(int *count)
+{
+	AevonCheckpoint *checkpoints;
+	TupleDesc	descriptor;
+
+	forbid_prepare();
+	aevon_catalog_run(AEVON_QUERY_LOCK_CHECKPOINTS, NULL, NULL, false);
+	*count = (int) SPI_processed;
+	checkpoints = palloc0(Max(*count, 1) * sizeof(AevonCheckpoint));
+	descriptor = SPI_tuptable->tupdesc;
+	for (int i = 0; i < *count; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		bool		isnull;
+
+		checkpoints[i].measure_key = DatumGetInt32(SPI_getbinval(tuple, descriptor, 1, &isnull));
+		checkpoints[i].cut = aevon_cut_from_datums(SPI_getbinval(tuple, descriptor, 2, &isnull),
+												   SPI_getbinval(tuple, descriptor, 3, &isnull));
+		checkpoints[i].caught_up = DatumGetBool(SPI_getbinval(tuple, descriptor, 4, &isnull));
+	}
+	return checkpoints;
+}
+
 /*
  * A 32-bit id of a transaction that is at most 2^31 ids behind the next one,
  * as those in a snapshot are, in its 64 bits.
@@ -215,4 +244,34 @@ checkpoint_from_slot(TupleTableSlot *slot, AevonCheckpoint *checkpoint)
 	checkpoint->cut =
 		aevon_cut_from_datums(slot_getattr(slot, Anum_sweep_checkpoints_xmax, &isnull),
 							  slot_getattr(slot, Anum_sweep_checkpoints_xip, &isnull));
+}
+
+/*
+ * A prepared transaction holds its row locks until somebody ends it: were it
+ * one that swept, no other sweep could run.
+ */
+static void
+forbid_prepare(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		RegisterXactCallback(refuse_prepare, NULL);
+		registered = true;
+	}
+	holding_checkpoints = true;
+}
+
+static void
+refuse_prepare(XactEvent event, void *argument)
+{
+	if (event == XACT_EVENT_PRE_PREPARE && holding_checkpoints)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot prepare a transaction that has swept"),
+				 errdetail("It would hold off every other sweep until it ends."),
+				 errhint("Call aevon_sweep() in a transaction of its own.")));
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		holding_checkpoints = false;
 }

@@ -80,4 +80,13 @@ typedef struct AevonCheckpoint
 /* All checkpoints visible in the snapshot, by measure key; palloc'd. */
 extern AevonCheckpoint *aevon_cut_read_checkpoints(Snapshot snapshot, int *count);
 
+/*
+ * Lock the checkpoints of all measures for the rest of the transaction, which
+ * then cannot be prepared, and return them as they are now, by measure key.
+ * Waits for another transaction that holds them (lock_timeout applies); under
+ * REPEATABLE READ raises 40001 if one has changed them.  SPI is connected; the
+ * result is in its memory.
+ */
+extern AevonCheckpoint *aevon_cut_lock_checkpoints(int *count);
+
 #endif							/* AEVON_CUT_H */

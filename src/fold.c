@@ -11,6 +11,7 @@
 #include "dictionary.h"
 #include "fold.h"
 
+static TimestampTz day_end(TimestampTz at);
 static void offer_event_as_last(const AevonContribution *contribution, AevonPartial *partial);
 static Numeric average(const AevonPartial *partial);
 
@@ -50,6 +51,7 @@ aevon_fold_apply(const AevonMeasure *measure, const AevonContribution *contribut
 
 	one.event_count = 1;
 	one.skipped = contribution->has_value ? 0 : 1;
+	one.late = row->ingested_at >= day_end(row->occurred_at) ? 1 : 0;
 	one.sum = one.min = one.max = contribution->value;
 	one.min_stamp = one.max_stamp = row->stamp;
 	one.min_ingested = one.max_ingested = row->ingested_at;
@@ -79,6 +81,12 @@ aevon_fold_final(const AevonPartial *partial, AevonOperator op)
 			return partial->last ? aevon_decimal_to_numeric(&partial->last->value) : NULL;
 	}
 	return NULL;
+}
+
+static TimestampTz
+day_end(TimestampTz at)
+{
+	return (aevon_window_of(at, AEVON_DAY) + 1) * AEVON_DAY;
 }
 
 /* Names are only looked up for events that may be the last. */

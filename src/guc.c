@@ -27,10 +27,14 @@ int			aevon_max_future_s = SECS_PER_DAY;
 int			aevon_max_windows = 100000;
 char	   *aevon_config_dir = NULL;
 
+int			aevon_snapshot_interval_ms = 3600 * 1000;
+int			aevon_allowed_lateness_s = 2 * SECS_PER_DAY;
+
 static char *clock_setting = NULL;
 static TimestampTz clock_fixed_at = 0;	/* 0: not set */
 
 static void define_sweep_settings(void);
+static void define_snapshot_settings(void);
 static void define_processes(void);
 static void define_limits(void);
 static void define_clock(void);
@@ -41,6 +45,7 @@ void
 aevon_guc_define(void)
 {
 	define_sweep_settings();
+	define_snapshot_settings();
 	define_processes();
 	define_limits();
 	define_clock();
@@ -82,6 +87,21 @@ define_sweep_settings(void)
 							"Every read scans the tail of its principal or tenant; a smaller target makes reads cheaper and sweeps more frequent.",
 							&aevon_tail_target_events, 500, 1, INT_MAX,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
+static void
+define_snapshot_settings(void)
+{
+	DefineCustomIntVariable("aevon.snapshot_interval",
+							"Time between two runs of the background worker's snapshots.",
+							"In milliseconds if no unit is given; 0: the worker takes none.",
+							&aevon_snapshot_interval_ms, 3600 * 1000, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.allowed_lateness",
+							"How long after a UTC day's end its metrics stay provisional.",
+							"In seconds if no unit is given. A snapshot that changes a metric later is marked as revised.",
+							&aevon_allowed_lateness_s, 2 * SECS_PER_DAY, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 static void

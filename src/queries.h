@@ -216,4 +216,39 @@ AEVON_QUERY(EVENTS_OF_PRINCIPAL,
 	" ORDER BY e.occurred_at, e.event_id LIMIT $8",
 	TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
 	INT4OID)
+AEVON_QUERY(FIND_EVENT,
+	"SELECT FROM aevon.event_keys"
+	" WHERE principal_key OPERATOR(pg_catalog.=) $1 AND event_id OPERATOR(pg_catalog.=) $2",
+	INT4OID, TEXTOID)
+AEVON_QUERY(ADD_VOID,
+	"INSERT INTO aevon.voids (stamp, voided_at, event_stamp, occurred_at, part, tenant_key,"
+	" principal_key, event_id, reason, voided_by)"
+	" SELECT $3, $4, k.stamp, k.occurred_at, k.part, $5, k.principal_key, k.event_id, $6, $7"
+	" FROM aevon.event_keys k"
+	" WHERE k.principal_key OPERATOR(pg_catalog.=) $1 AND k.event_id OPERATOR(pg_catalog.=) $2"
+	" ON CONFLICT (principal_key, event_id) DO NOTHING",
+	INT4OID, TEXTOID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID)
+AEVON_QUERY(TAKE_TOUCHED_DAYS,
+	"DELETE FROM aevon.touched_days d USING aevon.series s"
+	" WHERE s.series_key OPERATOR(pg_catalog.=) d.series_key"
+	" AND d.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT t.ctid FROM aevon.touched_days t"
+	" JOIN aevon.series x ON x.series_key OPERATOR(pg_catalog.=) t.series_key"
+	" JOIN aevon.sweep_checkpoints c ON c.measure_key OPERATOR(pg_catalog.=) x.measure_key"
+	" WHERE c.caught_up LIMIT $1))"
+	" RETURNING d.series_key, d.day, s.measure_key",
+	INT8OID)
+AEVON_QUERY(LAST_SNAPSHOT,
+	"SELECT revision, event_count, late_count, stats,"
+	" status OPERATOR(pg_catalog.<>) 'provisional'"
+	" FROM aevon.snapshots"
+	" WHERE series_key OPERATOR(pg_catalog.=) $1 AND day OPERATOR(pg_catalog.=) $2"
+	" ORDER BY revision DESC LIMIT 1",
+	INT8OID, INT4OID)
+AEVON_QUERY(ADD_SNAPSHOT,
+	"INSERT INTO aevon.snapshots (series_key, day, revision, taken_at, status, cut_xmax,"
+	" cut_xip, event_count, late_count, stats, delta)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+	INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TEXTOID, INT8OID, INT8ARRAYOID, INT8OID, INT8OID,
+	JSONBOID, JSONBOID)
 /* *INDENT-ON* */

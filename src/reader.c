@@ -8,6 +8,11 @@
  * tail) are read raw.  Inside is a fixed property of an event's stamp and
  * buckets and cut change in one transaction, so one snapshot sees a matching
  * pair.
+ *
+ * Minutes whose bucket is not what is asked for are read raw too: those that
+ * hold an event whose void is still outside the cut, and for a past state
+ * (as_of) those that hold events ingested before and after it, or an event
+ * voided since.
  */
 #include "postgres.h"
 
@@ -21,6 +26,7 @@
 #include "guc.h"
 #include "log.h"
 #include "reader.h"
+#include "voids.h"
 
 #define MINUTES_A_DAY 1440
 
@@ -56,10 +62,18 @@ typedef struct Sum
 	windows_hash *windows;		/* NULL for a grid without windows */
 } Sum;
 
+typedef struct WindowList
+{
+	int			count;
+	int			capacity;
+	int64	   *windows;
+} WindowList;
+
 typedef struct Reader
 {
 	const AevonQuestion *question;
 	AevonStore *store;
+	AevonVoids *voids;			/* NULL: the tenant has none */
 	MemoryContext result;		/* of the answer */
 	MemoryContext event;		/* of one event */
 	int64		low;			/* whole minutes of the range: [low, high) */
@@ -79,6 +93,7 @@ typedef struct Tail
 	int		   *members;		/* indexes into sums */
 	Sum		   *sums;
 	int64		events;
+	WindowList	corrected;		/* minutes that the buckets have wrong */
 } Tail;
 
 typedef struct VisitContext
@@ -86,14 +101,38 @@ typedef struct VisitContext
 	Reader	   *reader;
 	Sum		   *sum;
 	int64		unit;			/* minutes in a window of the tier */
+	WindowList	opened;			/* windows to be read at a finer grain */
 } VisitContext;
+
+/* A measure's buckets, and where they are summed up. */
+typedef struct Part
+{
+	Reader	   *reader;
+	const Tail *tail;
+	Sum		   *sum;
+	int64		series_key;
+} Part;
+
+typedef struct VoidContext
+{
+	Reader	   *reader;
+	Tail	   *tail;
+} VoidContext;
 
 static void prepare(Reader *reader, List *measures);
 static void find_whole_minutes(Reader *reader);
 static AevonPartial *partial_at(Reader *reader, Sum *sum, int64 minute);
-static void read_buckets(Reader *reader, int which);
-static void visit(Reader *reader, Sum *sum, AevonTier tier, int64 series_key, int64 from,
-				  int64 until);
+static void read_buckets(Reader *reader, Tail *tail, int which);
+static void find_corrected(Reader *reader, Tail *tail);
+static void note_correction(void *context, const AevonVoid *found);
+static void read_span(Reader *reader, Part *part, int64 from, int64 until);
+static void read_minutes(Reader *reader, Part *part, int64 from, int64 until);
+static void read_days(Reader *reader, Part *part, int64 from, int64 until);
+static void visit(Part *part, AevonTier tier, int64 from, int64 until, VisitContext *context);
+static void read_minute_raw(Reader *reader, Part *part, int64 minute);
+static bool row_counts(Reader *reader, const AevonLogRow *row);
+static void add_window(WindowList *list, int64 window);
+static int	compare_int64(const void *a, const void *b);
 static void take_state(void *context, int64 window, const AevonPartial *partial);
 static void read_edges(Reader *reader, Tail *tails, int tail_count);
 static void read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails,
@@ -126,13 +165,19 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 										 ALLOCSET_DEFAULT_SIZES);
 	prepare(&reader, measures);
 	tails = group_by_cut(&reader, &tail_count);
+	if (!question->nobody)
+		reader.voids = aevon_voids_open(question->snapshot, question->tenant_key);
 	if (question->nobody || reader.count == 0)
 		tail_count = 0;
 	else if (reader.low < reader.high)
 	{
 		reader.store = aevon_store_open(question->snapshot, false);
-		for (int i = 0; i < reader.count; i++)
-			read_buckets(&reader, i);
+		for (int i = 0; i < tail_count; i++)
+		{
+			find_corrected(&reader, &tails[i]);
+			for (int k = 0; k < tails[i].count; k++)
+				read_buckets(&reader, &tails[i], tails[i].members[k]);
+		}
 		aevon_store_close(reader.store);
 		for (int i = 0; i < tail_count; i++)
 			read_tail(&reader, &tails[i]);
@@ -140,6 +185,7 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 	if (tail_count > 0)
 		read_edges(&reader, tails, tail_count);
 	answer = conclude(&reader, tails, tail_count);
+	aevon_voids_close(reader.voids);
 	MemoryContextDelete(reader.event);
 	return answer;
 }
@@ -242,53 +288,177 @@ partial_at(Reader *reader, Sum *sum, int64 minute)
 }
 
 static void
-read_buckets(Reader *reader, int which)
+read_buckets(Reader *reader, Tail *tail, int which)
 {
 	const AevonQuestion *question = reader->question;
-	Sum		   *sum = &reader->sums[which];
+	Part		part = {reader, tail, &reader->sums[which], 0};
 	int32		subject_key;
-	int64		series_key;
-	int64		first_day = AEVON_WINDOW_MIN;
-	int64		end_day = AEVON_WINDOW_MAX;
+	int64		from = reader->low;
 
 	if (reader->checkpoints[which] == NULL)
 		return;
 	subject_key = question->principal_key ? question->principal_key : -question->tenant_key;
-	series_key = aevon_store_find_series(reader->store, sum->measure->measure_key, subject_key);
-	if (series_key == 0)
+	part.series_key = aevon_store_find_series(reader->store, part.sum->measure->measure_key,
+											  subject_key);
+	if (part.series_key == 0)
 		return;
 
-	if (reader->low != AEVON_WINDOW_MIN)
-		first_day = aevon_window_of(reader->low + MINUTES_A_DAY - 1, MINUTES_A_DAY);
-	if (reader->high != AEVON_WINDOW_MAX)
-		end_day = aevon_window_of(reader->high, MINUTES_A_DAY);
-	if (first_day >= end_day || question->grid.minutes % MINUTES_A_DAY != 0)
+	for (int i = 0; i < tail->corrected.count; i++)
 	{
-		visit(reader, sum, AEVON_TIER_1M, series_key, reader->low, reader->high);
-		return;
+		int64		minute = tail->corrected.windows[i];
+
+		read_span(reader, &part, from, minute);
+		read_minute_raw(reader, &part, minute);
+		from = minute + 1;
 	}
-	if (reader->low != AEVON_WINDOW_MIN)
-		visit(reader, sum, AEVON_TIER_1M, series_key, reader->low, first_day * MINUTES_A_DAY);
-	visit(reader, sum, AEVON_TIER_1D, series_key, first_day, end_day);
-	if (reader->high != AEVON_WINDOW_MAX)
-		visit(reader, sum, AEVON_TIER_1M, series_key, end_day * MINUTES_A_DAY, reader->high);
+	read_span(reader, &part, from, reader->high);
+}
+
+/*
+ * Find the minutes whose buckets hold an event that does not count, because
+ * its void is outside the cut, or lack one that does, because it was voided
+ * after as_of.
+ */
+static void
+find_corrected(Reader *reader, Tail *tail)
+{
+	const AevonQuestion *question = reader->question;
+	WindowList *list = &tail->corrected;
+	VoidContext context = {reader, tail};
+	AevonVoidRange range;
+	int			kept = 0;
+
+	if (reader->voids == NULL)
+		return;
+	range = (AevonVoidRange) {AEVON_VOIDS_BY_STAMP, 0, tail->cut->xmax, PG_INT64_MAX};
+	aevon_voids_visit(reader->voids, &range, note_correction, &context);
+	for (int i = 0; i < tail->cut->nxip; i++)
+	{
+		range.from = tail->cut->xip[i];
+		range.until = tail->cut->xip[i] + 1;
+		aevon_voids_visit(reader->voids, &range, note_correction, &context);
+	}
+	if (question->as_of != DT_NOEND)
+	{
+		range.order = question->principal_key ? AEVON_VOIDS_OF_PRINCIPAL : AEVON_VOIDS_OF_TENANT;
+		range.key = question->principal_key ? question->principal_key : question->tenant_key;
+		range.from = question->as_of + 1;
+		range.until = DT_NOEND;
+		aevon_voids_visit(reader->voids, &range, note_correction, &context);
+	}
+
+	qsort(list->windows, list->count, sizeof(int64), compare_int64);
+	for (int i = 0; i < list->count; i++)
+	{
+		if (kept == 0 || list->windows[kept - 1] != list->windows[i])
+			list->windows[kept++] = list->windows[i];
+	}
+	list->count = kept;
 }
 
 static void
-visit(Reader *reader, Sum *sum, AevonTier tier, int64 series_key, int64 from, int64 until)
+note_correction(void *context, const AevonVoid *found)
 {
-	AevonVisit	visit;
-	VisitContext context;
+	VoidContext *where = context;
+	const AevonQuestion *question = where->reader->question;
+	int64		minute = aevon_window_of(found->occurred_at, AEVON_MINUTE);
 
-	context.reader = reader;
-	context.sum = sum;
-	context.unit = tier == AEVON_TIER_1D ? MINUTES_A_DAY : 1;
+	if (found->tenant_key != question->tenant_key ||
+		(question->principal_key && found->principal_key != question->principal_key) ||
+		minute < where->reader->low || minute >= where->reader->high ||
+		!aevon_cut_contains(where->tail->cut, found->event_stamp))
+		return;
+	add_window(&where->tail->corrected, minute);
+}
+
+/* Whole days from the days' tier where the grid allows it, the rest by minutes. */
+static void
+read_span(Reader *reader, Part *part, int64 from, int64 until)
+{
+	int64		first_day = AEVON_WINDOW_MIN;
+	int64		end_day = AEVON_WINDOW_MAX;
+
+	if (from != AEVON_WINDOW_MIN)
+		first_day = aevon_window_of(from + MINUTES_A_DAY - 1, MINUTES_A_DAY);
+	if (until != AEVON_WINDOW_MAX)
+		end_day = aevon_window_of(until, MINUTES_A_DAY);
+	if (first_day >= end_day || reader->question->grid.minutes % MINUTES_A_DAY != 0)
+	{
+		read_minutes(reader, part, from, until);
+		return;
+	}
+	if (from != AEVON_WINDOW_MIN)
+		read_minutes(reader, part, from, first_day * MINUTES_A_DAY);
+	read_days(reader, part, first_day, end_day);
+	if (until != AEVON_WINDOW_MAX)
+		read_minutes(reader, part, end_day * MINUTES_A_DAY, until);
+}
+
+static void
+read_days(Reader *reader, Part *part, int64 from, int64 until)
+{
+	VisitContext context = {reader, part->sum, MINUTES_A_DAY, {0}};
+
+	visit(part, AEVON_TIER_1D, from, until, &context);
+	for (int i = 0; i < context.opened.count; i++)
+	{
+		int64		day = context.opened.windows[i];
+
+		read_minutes(reader, part, day * MINUTES_A_DAY, (day + 1) * MINUTES_A_DAY);
+	}
+}
+
+static void
+read_minutes(Reader *reader, Part *part, int64 from, int64 until)
+{
+	VisitContext context = {reader, part->sum, 1, {0}};
+
+	visit(part, AEVON_TIER_1M, from, until, &context);
+	for (int i = 0; i < context.opened.count; i++)
+		read_minute_raw(reader, part, context.opened.windows[i]);
+}
+
+static void
+visit(Part *part, AevonTier tier, int64 from, int64 until, VisitContext *context)
+{
+	const AevonQuestion *question = part->reader->question;
+	AevonVisit	visit;
+
 	visit.tier = tier;
-	visit.series_key = series_key;
+	visit.series_key = part->series_key;
 	visit.from = from;
 	visit.until = until;
-	visit.group = reader->question->grid.minutes / context.unit;
-	aevon_store_visit(reader->store, &visit, take_state, &context);
+	visit.group = question->grid.minutes / context->unit;
+	visit.as_of = question->as_of;
+	aevon_store_visit(part->reader->store, &visit, take_state, context);
+}
+
+/* What of a minute is inside the cut, from the log instead of the bucket. */
+static void
+read_minute_raw(Reader *reader, Part *part, int64 minute)
+{
+	AevonLogScan *scan = scan_by_time(reader, minute_start(minute), minute_start(minute + 1));
+	AevonLogRow row;
+
+	while (aevon_log_scan_next(scan, &row))
+	{
+		if (aevon_cut_contains(part->tail->cut, row.stamp) && row_counts(reader, &row))
+			fold_into(reader, part->sum, &row);
+		MemoryContextReset(reader->event);
+	}
+	aevon_log_scan_end(scan);
+}
+
+/* Was the event ingested, and not voided, by as_of? */
+static bool
+row_counts(Reader *reader, const AevonLogRow *row)
+{
+	AevonVoid	found;
+
+	if (row->ingested_at > reader->question->as_of)
+		return false;
+	return !aevon_voids_find(reader->voids, row, &found) ||
+		found.voided_at > reader->question->as_of;
 }
 
 static void
@@ -297,7 +467,11 @@ take_state(void *context, int64 window, const AevonPartial *partial)
 	VisitContext *visit = context;
 	MemoryContext outer = MemoryContextSwitchTo(visit->reader->result);
 
-	aevon_partial_merge(partial_at(visit->reader, visit->sum, window * visit->unit), partial);
+	if (partial == NULL)
+		add_window(&visit->opened, window);
+	else
+		aevon_partial_merge(partial_at(visit->reader, visit->sum, window * visit->unit),
+							partial);
 	MemoryContextSwitchTo(outer);
 }
 
@@ -330,6 +504,8 @@ read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails, int
 	scan = scan_by_time(reader, since, until);
 	while (aevon_log_scan_next(scan, &row))
 	{
+		if (!row_counts(reader, &row))
+			continue;
 		for (int i = 0; i < reader->count; i++)
 			fold_into(reader, &reader->sums[i], &row);
 		for (int i = 0; i < tail_count; i++)
@@ -413,7 +589,7 @@ take_stamps(Reader *reader, Tail *tail, int64 from, int64 until, int64 *budget)
 			break;
 		if (row.tenant_key != question->tenant_key ||
 			(question->principal_key && row.principal_key != question->principal_key) ||
-			row.occurred_at < since || row.occurred_at >= end)
+			row.occurred_at < since || row.occurred_at >= end || !row_counts(reader, &row))
 			continue;
 		for (int i = 0; i < tail->count; i++)
 			fold_into(reader, &tail->sums[i], &row);
@@ -433,7 +609,7 @@ read_tail_by_time(Reader *reader, Tail *tail)
 
 	while (aevon_log_scan_next(scan, &row))
 	{
-		if (aevon_cut_contains(tail->cut, row.stamp))
+		if (aevon_cut_contains(tail->cut, row.stamp) || !row_counts(reader, &row))
 			continue;
 		for (int i = 0; i < tail->count; i++)
 			fold_into(reader, &tail->sums[i], &row);
@@ -501,6 +677,29 @@ fold_into(Reader *reader, Sum *sum, AevonLogRow *row)
 						 partial_at(reader, sum, aevon_window_of(row->occurred_at, AEVON_MINUTE)));
 	}
 	MemoryContextSwitchTo(outer);
+}
+
+static void
+add_window(WindowList *list, int64 window)
+{
+	if (list->count == list->capacity)
+	{
+		list->capacity = list->capacity * 2 + 8;
+		if (list->windows == NULL)
+			list->windows = palloc(list->capacity * sizeof(int64));
+		else
+			list->windows = repalloc(list->windows, list->capacity * sizeof(int64));
+	}
+	list->windows[list->count++] = window;
+}
+
+static int
+compare_int64(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return x < y ? -1 : x > y ? 1 : 0;
 }
 
 static TimestampTz

@@ -25,6 +25,7 @@ typedef struct AevonQuestion
 	int32		principal_key;	/* 0: the whole tenant */
 	TimestampTz since;			/* inclusive; may be -infinity */
 	TimestampTz until;			/* exclusive; may be infinity */
+	TimestampTz as_of;			/* ingested by then; DT_NOEND: everything */
 	AevonGrid	grid;
 	bool		nobody;			/* no such tenant or principal: nothing to read */
 } AevonQuestion;

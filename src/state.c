@@ -7,7 +7,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -15,7 +14,6 @@
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -26,6 +24,7 @@
 #include "dictionary.h"
 #include "fold.h"
 #include "guard.h"
+#include "json.h"
 #include "reader.h"
 #include "rule.h"
 
@@ -57,11 +56,6 @@ typedef struct Line
 
 typedef void (*LineVisitor) (void *context, const AevonRule *rule, const Line *line);
 
-typedef struct JsonBuilder
-{
-	JsonbParseState *state;
-} JsonBuilder;
-
 typedef struct RowBuilder
 {
 	ReturnSetInfo *result;
@@ -88,17 +82,11 @@ static void visit_window(const Request *request, const AevonRule *rule, int64 wi
 static void add_row(void *context, const AevonRule *rule, const Line *line);
 static void add_json_line(void *context, const AevonRule *rule, const Line *line);
 static Datum state_document(const Request *request);
-static void push_rule(JsonBuilder *json, const Request *request, const AevonRule *rule);
+static void push_rule(AevonJson *json, const Request *request, const AevonRule *rule);
 static int64 skipped_of(const AevonTally *tally);
 static TimestampTz data_through(bool *unknown);
-static void push_freshness(JsonBuilder *json);
-static void push_stats(JsonBuilder *json, const AevonRule *rule, const AevonPartial *partial);
-static void push_key(JsonBuilder *json, const char *key);
-static void push_value(JsonBuilder *json, JsonbValue *value);
-static void push_text(JsonBuilder *json, const char *key, const char *text);
-static void push_number(JsonBuilder *json, const char *key, Numeric number);
-static void push_time(JsonBuilder *json, const char *key, TimestampTz at);
-static void push_token(JsonBuilder *json, JsonbIteratorToken token);
+static void push_freshness(AevonJson *json);
+static void push_stats(AevonJson *json, const AevonRule *rule, const AevonPartial *partial);
 
 Datum
 aevon_state_sql(PG_FUNCTION_ARGS)
@@ -136,6 +124,8 @@ unpack_request(FunctionCallInfo fcinfo, Request *request)
 		request->rule = text_argument(fcinfo, ARG_RULE, "rule");
 	request->question.since = time_argument(fcinfo, ARG_SINCE, "since");
 	request->question.until = time_argument(fcinfo, ARG_UNTIL, "until");
+	request->question.as_of = PG_ARGISNULL(ARG_AS_OF) ? DT_NOEND :
+		PG_GETARG_TIMESTAMPTZ(ARG_AS_OF);
 	request->granularity = text_argument(fcinfo, ARG_GRANULARITY, "granularity");
 	request->question.grid = aevon_window_parse(request->granularity);
 	refuse_unsupported(fcinfo);
@@ -154,7 +144,7 @@ refuse_unsupported(FunctionCallInfo fcinfo)
 	{
 		int			number;
 		const char *name;
-	}			later[] = {{ARG_AS_OF, "as_of"}, {ARG_DIMS, "dims"}, {ARG_GROUP_BY, "group_by"}};
+	}			later[] = {{ARG_DIMS, "dims"}, {ARG_GROUP_BY, "group_by"}};
 	char	   *timezone = text_argument(fcinfo, ARG_TIMEZONE, "timezone");
 
 	for (int i = 0; i < lengthof(later); i++)
@@ -330,7 +320,7 @@ static void
 add_row(void *context, const AevonRule *rule, const Line *line)
 {
 	RowBuilder *rows = context;
-	JsonBuilder stats = {NULL};
+	AevonJson	stats = {0};
 	Numeric		value = aevon_fold_final(line->partial, rule->operators[0]);
 	Datum		values[7];
 	bool		nulls[7] = {false};
@@ -342,81 +332,79 @@ add_row(void *context, const AevonRule *rule, const Line *line)
 	values[4] = Int64GetDatum(line->partial->event_count);
 	nulls[5] = value == NULL;
 	values[5] = NumericGetDatum(value);
-	push_token(&stats, WJB_BEGIN_OBJECT);
+	aevon_json_token(&stats, WJB_BEGIN_OBJECT);
 	push_stats(&stats, rule, line->partial);
-	values[6] = JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&stats.state, WJB_END_OBJECT,
-																NULL)));
+	aevon_json_token(&stats, WJB_END_OBJECT);
+	values[6] = JsonbPGetDatum(aevon_json_finish(&stats));
 	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, values, nulls);
 }
 
 static void
 add_json_line(void *context, const AevonRule *rule, const Line *line)
 {
-	JsonBuilder *json = context;
+	AevonJson *json = context;
 
-	push_token(json, WJB_BEGIN_OBJECT);
-	push_time(json, "window_start", line->start);
-	push_time(json, "window_end", line->end);
-	push_number(json, "event_count", int64_to_numeric(line->partial->event_count));
-	push_number(json, "value", aevon_fold_final(line->partial, rule->operators[0]));
-	push_key(json, "stats");
-	push_token(json, WJB_BEGIN_OBJECT);
+	aevon_json_token(json, WJB_BEGIN_OBJECT);
+	aevon_json_time(json, "window_start", line->start);
+	aevon_json_time(json, "window_end", line->end);
+	aevon_json_number(json, "event_count", int64_to_numeric(line->partial->event_count));
+	aevon_json_number(json, "value", aevon_fold_final(line->partial, rule->operators[0]));
+	aevon_json_key(json, "stats");
+	aevon_json_token(json, WJB_BEGIN_OBJECT);
 	push_stats(json, rule, line->partial);
-	push_token(json, WJB_END_OBJECT);
-	push_token(json, WJB_END_OBJECT);
+	aevon_json_token(json, WJB_END_OBJECT);
+	aevon_json_token(json, WJB_END_OBJECT);
 }
 
 static Datum
 state_document(const Request *request)
 {
 	const AevonAnswer *answer = request->answer;
-	JsonBuilder json = {NULL};
+	AevonJson	json = {0};
 	ListCell   *cell;
 
-	push_token(&json, WJB_BEGIN_OBJECT);
-	push_text(&json, "tenant", request->tenant);
-	push_text(&json, "principal", request->principal);
-	push_time(&json, "since", request->question.since);
-	push_time(&json, "until", request->question.until);
-	push_text(&json, "granularity", request->granularity);
-	push_text(&json, "timezone", "UTC");
-	push_text(&json, "as_of", NULL);
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_text(&json, "tenant", request->tenant);
+	aevon_json_text(&json, "principal", request->principal);
+	aevon_json_time(&json, "since", request->question.since);
+	aevon_json_time(&json, "until", request->question.until);
+	aevon_json_text(&json, "granularity", request->granularity);
+	aevon_json_text(&json, "timezone", "UTC");
+	if (request->question.as_of == DT_NOEND)
+		aevon_json_text(&json, "as_of", NULL);
+	else
+		aevon_json_time(&json, "as_of", request->question.as_of);
 	push_freshness(&json);
-	push_number(&json, "tail_events", int64_to_numeric(answer->tail_events));
-	push_text(&json, "cut", answer->cut ? aevon_cut_text(answer->cut) : NULL);
-	push_key(&json, "rules");
-	push_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_number(&json, "tail_events", int64_to_numeric(answer->tail_events));
+	aevon_json_text(&json, "cut", answer->cut ? aevon_cut_text(answer->cut) : NULL);
+	aevon_json_key(&json, "rules");
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
 	foreach(cell, request->rules)
 		push_rule(&json, request, lfirst(cell));
-	push_token(&json, WJB_END_OBJECT);
-	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&json.state, WJB_END_OBJECT, NULL)));
+	aevon_json_token(&json, WJB_END_OBJECT);
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return JsonbPGetDatum(aevon_json_finish(&json));
 }
 
 static void
-push_rule(JsonBuilder *json, const Request *request, const AevonRule *rule)
+push_rule(AevonJson *json, const Request *request, const AevonRule *rule)
 {
 	const AevonTally *tally = aevon_reader_tally(request->answer, rule->measure);
-	JsonbValue	name;
 
-	push_key(json, rule->name);
-	push_token(json, WJB_BEGIN_OBJECT);
-	push_number(json, "version", int64_to_numeric(rule->version));
-	push_key(json, "operators");
-	push_token(json, WJB_BEGIN_ARRAY);
+	aevon_json_key(json, rule->name);
+	aevon_json_token(json, WJB_BEGIN_OBJECT);
+	aevon_json_number(json, "version", int64_to_numeric(rule->version));
+	aevon_json_key(json, "operators");
+	aevon_json_token(json, WJB_BEGIN_ARRAY);
 	for (int i = 0; i < rule->operator_count; i++)
-	{
-		name.type = jbvString;
-		name.val.string.val = (char *) aevon_operator_name(rule->operators[i]);
-		name.val.string.len = strlen(name.val.string.val);
-		pushJsonbValue(&json->state, WJB_ELEM, &name);
-	}
-	push_token(json, WJB_END_ARRAY);
-	push_number(json, "skipped", int64_to_numeric(skipped_of(tally)));
-	push_key(json, "values");
-	push_token(json, WJB_BEGIN_ARRAY);
+		aevon_json_text(json, NULL, aevon_operator_name(rule->operators[i]));
+	aevon_json_token(json, WJB_END_ARRAY);
+	aevon_json_number(json, "skipped", int64_to_numeric(skipped_of(tally)));
+	aevon_json_key(json, "values");
+	aevon_json_token(json, WJB_BEGIN_ARRAY);
 	visit_lines(request, rule, add_json_line, json);
-	push_token(json, WJB_END_ARRAY);
-	push_token(json, WJB_END_OBJECT);
+	aevon_json_token(json, WJB_END_ARRAY);
+	aevon_json_token(json, WJB_END_OBJECT);
 }
 
 static int64
@@ -451,7 +439,7 @@ data_through(bool *unknown)
 }
 
 static void
-push_freshness(JsonBuilder *json)
+push_freshness(AevonJson *json)
 {
 	bool		unknown;
 	TimestampTz through = data_through(&unknown);
@@ -460,79 +448,18 @@ push_freshness(JsonBuilder *json)
 
 	if (unknown)
 	{
-		push_text(json, "data_through", NULL);
-		push_number(json, "staleness_seconds", NULL);
+		aevon_json_text(json, "data_through", NULL);
+		aevon_json_number(json, "staleness_seconds", NULL);
 		return;
 	}
-	push_time(json, "data_through", through);
-	push_number(json, "staleness_seconds", int64_div_fast_to_numeric(behind, 6));
+	aevon_json_time(json, "data_through", through);
+	aevon_json_number(json, "staleness_seconds", int64_div_fast_to_numeric(behind, 6));
 }
 
 static void
-push_stats(JsonBuilder *json, const AevonRule *rule, const AevonPartial *partial)
+push_stats(AevonJson *json, const AevonRule *rule, const AevonPartial *partial)
 {
 	for (int i = 0; i < rule->operator_count; i++)
-		push_number(json, aevon_operator_name(rule->operators[i]),
+		aevon_json_number(json, aevon_operator_name(rule->operators[i]),
 					aevon_fold_final(partial, rule->operators[i]));
-}
-
-static void
-push_key(JsonBuilder *json, const char *key)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = (char *) key;
-	value.val.string.len = strlen(key);
-	pushJsonbValue(&json->state, WJB_KEY, &value);
-}
-
-static void
-push_value(JsonBuilder *json, JsonbValue *value)
-{
-	pushJsonbValue(&json->state, WJB_VALUE, value);
-}
-
-static void
-push_text(JsonBuilder *json, const char *key, const char *text)
-{
-	JsonbValue	value;
-
-	push_key(json, key);
-	value.type = text ? jbvString : jbvNull;
-	if (text != NULL)
-	{
-		value.val.string.val = (char *) text;
-		value.val.string.len = strlen(text);
-	}
-	push_value(json, &value);
-}
-
-static void
-push_number(JsonBuilder *json, const char *key, Numeric number)
-{
-	JsonbValue	value;
-
-	push_key(json, key);
-	value.type = number ? jbvNumeric : jbvNull;
-	if (number != NULL)
-		value.val.numeric = number;
-	push_value(json, &value);
-}
-
-/* ISO 8601 in UTC, whatever the session's settings. */
-static void
-push_time(JsonBuilder *json, const char *key, TimestampTz at)
-{
-	static const int utc = 0;
-	char	   *text = palloc(MAXDATELEN + 1);
-
-	JsonEncodeDateTime(text, TimestampTzGetDatum(at), TIMESTAMPTZOID, &utc);
-	push_text(json, key, text);
-}
-
-static void
-push_token(JsonBuilder *json, JsonbIteratorToken token)
-{
-	pushJsonbValue(&json->state, token, NULL);
 }

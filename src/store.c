@@ -44,6 +44,7 @@ struct AevonStore
 	MemoryContext home;			/* of what lives as long as the store */
 	MemoryContext scratch;		/* of one row */
 	StoreTable	series;
+	StoreTable	touched;		/* writers only */
 	StoreTable	tiers[AEVON_TIER_COUNT];
 };
 
@@ -57,6 +58,8 @@ static const bytea *row_state(StoreTable *table);
 static void visit_row(const bytea *state, const AevonVisit *visit,
 					  AevonStateVisitor visitor, void *context);
 static bool one_group(const AevonVisit *visit, int64 first, int64 last);
+static int64 find_place(AevonStore *store, StoreTable *table, int64 series_key, int64 window,
+						int64 *first_window);
 static int64 bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first);
 static int	write_packed(AevonStore *store, StoreTable *table, int64 series_key,
 						 int64 first_window, const AevonPacked *packed, bool appended);
@@ -80,6 +83,8 @@ aevon_store_open(Snapshot snapshot, bool for_writing)
 		store->estate = CreateExecutorState();
 		store->estate->es_snapshot = snapshot;
 	}
+	if (for_writing)
+		open_table(store, &store->touched, AEVON_TOUCHED_DAYS, AEVON_TOUCHED_DAYS_KEY, 2);
 	open_table(store, &store->series, AEVON_SERIES, AEVON_SERIES_SUBJECT, 3);
 	open_table(store, &store->tiers[AEVON_TIER_1M], AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY, 2);
 	open_table(store, &store->tiers[AEVON_TIER_1D], AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY, 2);
@@ -90,6 +95,8 @@ void
 aevon_store_close(AevonStore *store)
 {
 	close_table(store, &store->series);
+	if (store->for_writing)
+		close_table(store, &store->touched);
 	for (int i = 0; i < AEVON_TIER_COUNT; i++)
 		close_table(store, &store->tiers[i]);
 	if (store->estate != NULL)
@@ -167,43 +174,58 @@ aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor 
 }
 
 int
-aevon_store_merge(AevonStore *store, AevonTier tier, int64 series_key,
+aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 				  const AevonWindowState *states, int count)
 {
-	StoreTable *table = &store->tiers[tier];
+	StoreTable *table = &store->tiers[where->tier];
 	int			written = 0;
 
 	for (int i = 0; i < count;)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
-		int64		first_window = AEVON_WINDOW_MIN;
-		int64		bound = AEVON_WINDOW_MAX;
+		int64		first_window;
+		int64		bound = find_place(store, table, where->series_key, states[i].window,
+									   &first_window);
 		bool		appended;
 		AevonPacked packed = {0};
 
-		/* mostly the last row of the series is the one, and nothing follows */
-		if (find_row(store, table, series_key, AEVON_WINDOW_MAX))
-		{
-			if (row_first_window(table) > states[i].window)
-			{
-				if (!find_row(store, table, series_key, states[i].window))
-					elog(ERROR, "series " INT64_FORMAT " has no leftmost bucket row", series_key);
-				bound = bound_after(store, table, series_key, row_first_window(table));
-			}
-			first_window = row_first_window(table);
+		if (!TTS_EMPTY(table->slot))
 			aevon_packed_decode(row_state(table), false, &packed);
-		}
-		else
-			ExecClearTuple(table->slot);
-
 		appended = packed.count == 0 || states[i].window > packed.last;
 		for (; i < count && states[i].window < bound; i++)
-			aevon_packed_add(&packed, states[i].window, states[i].partial);
-		written += write_packed(store, table, series_key, first_window, &packed, appended);
+		{
+			if (where->replace)
+				aevon_packed_set(&packed, states[i].window, states[i].partial);
+			else
+				aevon_packed_add(&packed, states[i].window, states[i].partial);
+		}
+		if (where->replace)
+			aevon_packed_remerge(&packed);
+		written += write_packed(store, table, where->series_key, first_window, &packed, appended);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(store->scratch);
 	}
 	return written;
+}
+
+void
+aevon_store_touch(AevonStore *store, int64 series_key, int64 day)
+{
+	StoreTable *table = &store->touched;
+	TupleTableSlot *slot = table->new_slot;
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(series_key));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum((int32) day));
+	index_rescan(table->scan, keys, 2, NULL, 0);
+	if (next_row(store, table, ForwardScanDirection))
+		return;
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, false, Natts_touched_days * sizeof(bool));
+	slot->tts_values[Anum_touched_days_series_key - 1] = Int64GetDatum(series_key);
+	slot->tts_values[Anum_touched_days_day - 1] = Int32GetDatum((int32) day);
+	ExecStoreVirtualTuple(slot);
+	insert_row(store, table);
 }
 
 static void
@@ -286,9 +308,11 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 	AevonPacked packed;
 
 	aevon_packed_decode(state, true, &packed);
-	if (packed.count == 0 || packed.last < visit->from || packed.first >= visit->until)
+	if (packed.count == 0 || packed.last < visit->from || packed.first >= visit->until ||
+		packed.merged.min_ingested > visit->as_of)
 		return;
 	if (packed.first >= visit->from && packed.last < visit->until &&
+		packed.merged.max_ingested <= visit->as_of &&
 		one_group(visit, packed.first, packed.last))
 	{
 		visitor(context, packed.first, &packed.merged);
@@ -300,8 +324,11 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 	{
 		const AevonPackedEntry *entry = &packed.entries[i];
 
-		if (entry->window >= visit->from && entry->window < visit->until)
-			visitor(context, entry->window, &entry->partial);
+		if (entry->window < visit->from || entry->window >= visit->until ||
+			entry->partial.min_ingested > visit->as_of)
+			continue;
+		visitor(context, entry->window,
+				entry->partial.max_ingested <= visit->as_of ? &entry->partial : NULL);
 	}
 }
 
@@ -310,6 +337,33 @@ one_group(const AevonVisit *visit, int64 first, int64 last)
 {
 	return visit->group == 0 ||
 		aevon_window_of(first, visit->group) == aevon_window_of(last, visit->group);
+}
+
+/*
+ * Find the row that covers a window, in table->slot: empty if the series has
+ * none yet.  Its first_window, and the end of what it covers.
+ */
+static int64
+find_place(AevonStore *store, StoreTable *table, int64 series_key, int64 window,
+		   int64 *first_window)
+{
+	int64		bound = AEVON_WINDOW_MAX;
+
+	*first_window = AEVON_WINDOW_MIN;
+	/* mostly the last row of the series is the one, and nothing follows */
+	if (!find_row(store, table, series_key, AEVON_WINDOW_MAX))
+	{
+		ExecClearTuple(table->slot);
+		return bound;
+	}
+	if (row_first_window(table) > window)
+	{
+		if (!find_row(store, table, series_key, window))
+			elog(ERROR, "series " INT64_FORMAT " has no leftmost bucket row", series_key);
+		bound = bound_after(store, table, series_key, row_first_window(table));
+	}
+	*first_window = row_first_window(table);
+	return bound;
 }
 
 /* first_window of the row after the one that begins at `first`. */
@@ -345,7 +399,8 @@ write_packed(AevonStore *store, StoreTable *table, int64 series_key, int64 first
 	int			written = 0;
 	int			at = 0;
 
-	while (at < packed->count)
+	/* a row that has lost all its windows stays, to cover them */
+	do
 	{
 		bytea	   *state;
 		int			taken = encode_fitting(packed, at, appended, &state);
@@ -356,7 +411,7 @@ write_packed(AevonStore *store, StoreTable *table, int64 series_key, int64 first
 		pfree(state);
 		written++;
 		at += taken;
-	}
+	} while (at < packed->count);
 	return written;
 }
 

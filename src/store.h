@@ -46,7 +46,9 @@ extern int64 aevon_store_make_series(AevonStore *store, int32 measure_key,
  * Give every state of the series in the windows [from, until) to the visitor,
  * in no order: one window's, or the merged state of several windows that
  * belong to the same group of `group` consecutive windows (counted from
- * window 0; group 0: all are one group), with the first of them.
+ * window 0; group 0: all are one group), with the first of them.  States of
+ * which nothing was ingested by `as_of` are left out; a window of which only a
+ * part was is given without a state (NULL).
  */
 typedef void (*AevonStateVisitor) (void *context, int64 window, const AevonPartial *partial);
 
@@ -57,14 +59,15 @@ typedef struct AevonVisit
 	int64		from;
 	int64		until;
 	int64		group;
+	TimestampTz as_of;			/* DT_NOEND: everything */
 } AevonVisit;
 
 extern void aevon_store_visit(AevonStore *store, const AevonVisit *visit,
 							  AevonStateVisitor visitor, void *context);
 
 /*
- * Merge states into a series, windows strictly ascending; the number of rows
- * written.
+ * Merge states into a series, or (replace) put them in the place of what is
+ * there; windows strictly ascending.  The number of rows written.
  */
 typedef struct AevonWindowState
 {
@@ -72,7 +75,20 @@ typedef struct AevonWindowState
 	AevonPartial *partial;
 } AevonWindowState;
 
-extern int	aevon_store_merge(AevonStore *store, AevonTier tier, int64 series_key,
+typedef struct AevonSeriesTier
+{
+	int64		series_key;
+	AevonTier	tier;
+	bool		replace;
+} AevonSeriesTier;
+
+extern int	aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 							  const AevonWindowState *states, int count);
+
+/*
+ * Note that a day of a series has changed, so that the next snapshot looks at
+ * it; for writers, at most once per store and day.
+ */
+extern void aevon_store_touch(AevonStore *store, int64 series_key, int64 day);
 
 #endif							/* AEVON_STORE_H */

@@ -32,6 +32,7 @@
 
 #include "access.h"
 #include "catalog.h"
+#include "correct.h"
 #include "cut.h"
 #include "fold.h"
 #include "guard.h"
@@ -118,7 +119,6 @@ typedef struct Sweep
 PG_FUNCTION_INFO_V1(aevon_sweep_sql);
 
 static void sweep_all(Sweep *sweep, int64 base);
-static AevonCheckpoint *lock_checkpoints(int *count);
 static Batch *next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints, int count,
 						 int *at);
 static void sweep_batch(Sweep *sweep, Batch *batch);
@@ -134,14 +134,9 @@ static int	write_series(AevonStore *store, const AevonMeasure *measure, const Fo
 						 int32 subject_key, AevonWindowState *states, int count);
 static int	compare_by_principal(const void *a, const void *b);
 static int	compare_by_tenant(const void *a, const void *b);
-static void move_checkpoints(Sweep *sweep, Batch *batch, AevonCut *cut, bool caught_up);
+static void move_checkpoints(Sweep *sweep, Batch *batch, const AevonCut *cut, bool caught_up);
 static void log_sweep(Sweep *sweep);
 static void report_progress(Sweep *sweep);
-static void forbid_prepare(void);
-static void refuse_prepare(XactEvent event, void *argument);
-
-/* Has this transaction swept? */
-static bool swept_here = false;
 
 Datum
 aevon_sweep_sql(PG_FUNCTION_ARGS)
@@ -194,7 +189,6 @@ aevon_sweep_run(int64 max_events, bool by_worker, AevonSweepResult *result)
 	{
 		if (SPI_connect() != SPI_OK_CONNECT)
 			elog(ERROR, "SPI_connect failed");
-		forbid_prepare();
 		sweep_all(&sweep, base);
 		INSTR_TIME_SET_CURRENT(duration);
 		INSTR_TIME_SUBTRACT(duration, start);
@@ -221,7 +215,7 @@ sweep_all(Sweep *sweep, int64 base)
 	int			count;
 	int			at = 0;
 
-	checkpoints = lock_checkpoints(&count);
+	checkpoints = aevon_cut_lock_checkpoints(&count);
 
 	/* not a moment before the lock: another sweep may just have moved the cut */
 	sweep->snapshot = RegisterSnapshot(GetTransactionSnapshot());
@@ -243,29 +237,6 @@ sweep_all(Sweep *sweep, int64 base)
 	MemoryContextDelete(sweep->work);
 	MemoryContextDelete(sweep->event);
 	UnregisterSnapshot(sweep->snapshot);
-}
-
-static AevonCheckpoint *
-lock_checkpoints(int *count)
-{
-	AevonCheckpoint *checkpoints;
-	TupleDesc	descriptor;
-
-	aevon_catalog_run(AEVON_QUERY_LOCK_CHECKPOINTS, NULL, NULL, false);
-	*count = (int) SPI_processed;
-	checkpoints = palloc0(Max(*count, 1) * sizeof(AevonCheckpoint));
-	descriptor = SPI_tuptable->tupdesc;
-	for (int i = 0; i < *count; i++)
-	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		bool		isnull;
-
-		checkpoints[i].measure_key = DatumGetInt32(SPI_getbinval(tuple, descriptor, 1, &isnull));
-		checkpoints[i].cut = aevon_cut_from_datums(SPI_getbinval(tuple, descriptor, 2, &isnull),
-												   SPI_getbinval(tuple, descriptor, 3, &isnull));
-		checkpoints[i].caught_up = DatumGetBool(SPI_getbinval(tuple, descriptor, 4, &isnull));
-	}
-	return checkpoints;
 }
 
 /*
@@ -311,8 +282,15 @@ sweep_batch(Sweep *sweep, Batch *batch)
 	const AevonCut *from = batch->from;
 	int64		before = sweep->result->event_count;
 	int64		end = sweep->target->xmax;
+	int64		corrected;
 	bool		xip_moved = false;
 	bool		complete;
+	AevonCorrection correction = {
+		.snapshot = sweep->snapshot,
+		.before = from,
+		.count = batch->count,
+		.measures = batch->measures,
+	};
 
 	start_groups(sweep);
 	for (int i = 0; i < from->nxip; i++)
@@ -331,10 +309,12 @@ sweep_batch(Sweep *sweep, Batch *batch)
 	complete = end == sweep->target->xmax;
 	if (!complete)
 		sweep->result->more = true;
-	if (sweep->result->event_count == before && !xip_moved && complete && batch->caught_up)
+	correction.after = complete ? sweep->target : aevon_cut_end_at(sweep->target, end);
+	corrected = aevon_correct_buckets(&correction, &sweep->result->bucket_count);
+	if (sweep->result->event_count == before && corrected == 0 && !xip_moved && complete &&
+		batch->caught_up)
 		return;					/* nothing to move: do not write */
-	move_checkpoints(sweep, batch, complete ? sweep->target :
-					 aevon_cut_end_at(sweep->target, end), complete);
+	move_checkpoints(sweep, batch, correction.after, complete);
 }
 
 /*
@@ -505,7 +485,8 @@ write_series(AevonStore *store, const AevonMeasure *measure, const FoldGroup *gr
 {
 	int64		series_key = aevon_store_make_series(store, measure->measure_key,
 													 group->tenant_key, subject_key);
-	int			written = aevon_store_merge(store, AEVON_TIER_1M, series_key, states, count);
+	AevonSeriesTier where = {series_key, AEVON_TIER_1M, false};
+	int			written = aevon_store_merge(store, &where, states, count);
 	MemoryContext days = AllocSetContextCreate(CurrentMemoryContext, "aevon sweep days",
 											   ALLOCSET_SMALL_SIZES);
 	MemoryContext outer = MemoryContextSwitchTo(days);
@@ -524,7 +505,10 @@ write_series(AevonStore *store, const AevonMeasure *measure, const FoldGroup *gr
 		}
 		aevon_partial_merge(day_states[n - 1].partial, states[i].partial);
 	}
-	written += aevon_store_merge(store, AEVON_TIER_1D, series_key, day_states, n);
+	where.tier = AEVON_TIER_1D;
+	written += aevon_store_merge(store, &where, day_states, n);
+	for (int i = 0; i < n; i++)
+		aevon_store_touch(store, series_key, day_states[i].window);
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(days);
 	return written;
@@ -557,7 +541,7 @@ compare_by_tenant(const void *a, const void *b)
 }
 
 static void
-move_checkpoints(Sweep *sweep, Batch *batch, AevonCut *cut, bool caught_up)
+move_checkpoints(Sweep *sweep, Batch *batch, const AevonCut *cut, bool caught_up)
 {
 	Datum		values[6];
 
@@ -610,34 +594,4 @@ report_progress(Sweep *sweep)
 		ereport(NOTICE,
 				(errmsg("aevon_sweep: " INT64_FORMAT " events folded so far",
 						sweep->result->event_count)));
-}
-
-/*
- * A prepared transaction holds its row locks until somebody ends it: were it
- * one that swept, no other sweep could run.
- */
-static void
-forbid_prepare(void)
-{
-	static bool registered = false;
-
-	if (!registered)
-	{
-		RegisterXactCallback(refuse_prepare, NULL);
-		registered = true;
-	}
-	swept_here = true;
-}
-
-static void
-refuse_prepare(XactEvent event, void *argument)
-{
-	if (event == XACT_EVENT_PRE_PREPARE && swept_here)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot prepare a transaction that has swept"),
-				 errdetail("It would hold off every other sweep until it ends."),
-				 errhint("Call aevon_sweep() in a transaction of its own.")));
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		swept_here = false;
 }

@@ -155,6 +155,9 @@ CREATE TABLE aevon.voids (
 	PRIMARY KEY (principal_key, event_id)
 );
 CREATE INDEX voids_stamp ON aevon.voids (stamp);
+CREATE INDEX voids_event_stamp ON aevon.voids (event_stamp);
+CREATE INDEX voids_principal ON aevon.voids (principal_key, voided_at);
+CREATE INDEX voids_tenant ON aevon.voids (tenant_key, voided_at);
 
 -- What a rule measures: rules that ask for the same thing share a measure.
 -- One without a checkpoint is dead: what is left of its buckets is cleared.
@@ -268,10 +271,10 @@ CREATE TABLE aevon.snapshots (
 	late_count  bigint NOT NULL,
 	day         integer NOT NULL,
 	revision    integer NOT NULL,
-	delta       numeric,
 	status      text COLLATE "C" NOT NULL CHECK (status IN ('provisional', 'final', 'revised')),
 	cut_xip     bigint[] NOT NULL,
 	stats       jsonb NOT NULL,
+	delta       jsonb NOT NULL,
 	PRIMARY KEY (series_key, day, revision)
 );
 
@@ -494,6 +497,11 @@ CREATE FUNCTION aevon_ingest_from(source regclass, tenant text DEFAULT NULL, on_
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
 	AS 'MODULE_PATHNAME', 'aevon_ingest_from_sql';
 
+CREATE FUNCTION aevon_void(tenant text, principal text, event_id text, reason text)
+	RETURNS text
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'aevon_void_sql';
+
 CREATE FUNCTION aevon_state(tenant text, principal text DEFAULT NULL, rule text DEFAULT NULL,
 		since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
 		granularity text DEFAULT 'total', as_of timestamptz DEFAULT NULL,
@@ -541,6 +549,11 @@ CREATE FUNCTION aevon_sweep(max_events bigint DEFAULT NULL,
 	RETURNS record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'aevon_sweep_sql';
+
+CREATE FUNCTION aevon_snapshot()
+	RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'aevon_snapshot_sql';
 
 CREATE FUNCTION aevon_adopt()
 	RETURNS void
@@ -614,7 +627,7 @@ Errors: those of aevon_ingest and of reading the source; 42703 a needed column i
 
 COMMENT ON FUNCTION aevon_state(text, text, text, timestamptz, timestamptz, text, timestamptz, jsonb, text[], text) IS
 'The state of a principal or of a whole tenant, fresh and exact, as one JSON document.
-Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule of the tenant; since, until: half-open range of occurred_at to the microsecond, infinite ends allowed; granularity: ''total'', ''1m'', ''1h'' or ''1d'' (UTC); as_of, dims, group_by, timezone: not yet supported beyond their defaults.
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule of the tenant; since, until: half-open range of occurred_at to the microsecond, infinite ends allowed; granularity: ''total'', ''1m'', ''1h'' or ''1d'' (UTC); as_of: the answer from what was ingested, and not yet voided, by that time, exact to the microsecond; NULL: everything; dims, group_by, timezone: not yet supported beyond their defaults.
 Result: {tenant, principal, since, until, granularity, timezone, as_of, data_through, staleness_seconds, tail_events, cut, rules: {NAME: {version, operators, skipped, values: [{window_start, window_end, event_count, value, stats}]}}}, values by time. Empty windows appear when the range is finite: count and sum 0, the rest null.
 Errors: 22004 tenant is NULL; 22023 reversed range, unknown granularity; 42704 unknown rule; 42501 no ''read'' privilege or unknown tenant; 54000 more than aevon.max_windows windows; 0A000 not yet supported; 55000 restored tables not yet adopted.';
 
@@ -665,6 +678,17 @@ Errors: 22004 an argument is NULL; 22023 unknown privilege or bad name; 42704 un
 COMMENT ON FUNCTION aevon_revoke(text, regrole, text) IS
 'Undo aevon_grant of the same arguments. Revoking what was not granted changes nothing.
 Errors: those of aevon_grant.';
+
+COMMENT ON FUNCTION aevon_void(text, text, text, text) IS
+'Correct: from now on the event does not count, in any statistic; before (as_of) it does. The event itself stays in the log.
+Arguments: tenant, principal, event_id: the event; it must be visible to the caller''s transaction; reason: why, at most 1000 characters, kept for whoever asks later.
+Result: ''voided'', or ''duplicate'' if it is void already, which changes nothing (its first reason stays). To replace an event, void it and ingest another one under a new event_id: the old id stays taken.
+Errors: 22004 NULL argument; 22023 empty argument; 22001 too long; 42501 without the void privilege; 42704 no such event; 25006 read-only transaction; 55000 restored tables not adopted; 40001 under REPEATABLE READ.';
+
+COMMENT ON FUNCTION aevon_snapshot() IS
+'Sweep, then add a snapshot for each (series, UTC day) whose metric changed since its last one: aevon.snapshots. The worker does it every aevon.snapshot_interval.
+Result: number of snapshots added. The cost depends on the days that changed, not on history. Measures still catching up are left for later.
+Errors: those of aevon_sweep.';
 
 COMMENT ON FUNCTION aevon_schedule(text) IS
 'Register a pg_cron job that calls aevon_sweep(), for servers that do not preload Aevon.
@@ -919,10 +943,10 @@ COMMENT ON COLUMN aevon.snapshots.event_count IS 'Events of the day inside the c
 COMMENT ON COLUMN aevon.snapshots.late_count IS 'Of these, events ingested after the day''s end.';
 COMMENT ON COLUMN aevon.snapshots.day IS 'Days since 2000-01-01 (UTC).';
 COMMENT ON COLUMN aevon.snapshots.revision IS 'Number within the day, from 1 up.';
-COMMENT ON COLUMN aevon.snapshots.delta IS 'Change of the value against the revision before; NULL: there is none.';
+COMMENT ON COLUMN aevon.snapshots.delta IS 'Change of each statistic against the revision before, by name; null where either has none.';
 COMMENT ON COLUMN aevon.snapshots.status IS 'provisional, final or revised.';
 COMMENT ON COLUMN aevon.snapshots.cut_xip IS 'The cut: stamps below cut_xmax that are outside too.';
-COMMENT ON COLUMN aevon.snapshots.stats IS 'Every statistic of the rule by name.';
+COMMENT ON COLUMN aevon.snapshots.stats IS 'Every statistic of the measure by name.';
 
 COMMENT ON TABLE aevon.sweeps IS 'The log of sweeps, failed ones too.';
 COMMENT ON COLUMN aevon.sweeps.sweep_id IS 'The key, ascending.';

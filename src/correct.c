@@ -1,0 +1,258 @@
+/*
+ * correct.c
+ *		Taking voided events out of buckets.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "correct.h"
+#include "recount.h"
+#include "store.h"
+#include "voids.h"
+
+#define MINUTES_A_DAY 1440
+
+/* A minute of a series' subject that has to be summed up again. */
+typedef struct Target
+{
+	int64		minute;
+	int32		tenant_key;
+	int32		subject_key;	/* as in aevon.series */
+} Target;
+
+typedef struct Correcting
+{
+	const AevonCorrection *correction;
+	AevonVoids *voids;
+	MemoryContext scratch;		/* of one subject */
+	int64		found;
+	int			count;
+	int			capacity;
+	Target	   *targets;		/* sorted by subject and minute, each once */
+} Correcting;
+
+static void find_targets(Correcting *state);
+static void note_void(void *context, const AevonVoid *found);
+static void add_target(Correcting *state, const AevonVoid *found, int32 subject_key);
+static void sort_targets(Correcting *state);
+static int	compare_targets(const void *a, const void *b);
+static int64 write_subjects(Correcting *state, bool days);
+static int	write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
+						  int64 series_key, const Target *targets, int count);
+static int	write_days(AevonStore *store, int64 series_key, const Target *targets, int count);
+static AevonPartial *sum_minute(Correcting *state, const AevonMeasure *measure,
+								const Target *target);
+static void merge_state(void *context, int64 window, const AevonPartial *partial);
+
+int64
+aevon_correct_buckets(const AevonCorrection *correction, int64 *written)
+{
+	Correcting	state = {0};
+
+	state.correction = correction;
+	state.voids = aevon_voids_open(correction->snapshot, 0);
+	if (state.voids == NULL)
+		return 0;
+	state.scratch = AllocSetContextCreate(CurrentMemoryContext, "aevon corrections",
+										  ALLOCSET_DEFAULT_SIZES);
+	find_targets(&state);
+	if (state.count > 0)
+	{
+		sort_targets(&state);
+		*written += write_subjects(&state, false);
+		*written += write_subjects(&state, true);
+		pfree(state.targets);
+	}
+	aevon_voids_close(state.voids);
+	MemoryContextDelete(state.scratch);
+	return state.found;
+}
+
+/* Voids, and voids of events, that were outside the cut before. */
+static void
+find_targets(Correcting *state)
+{
+	static const AevonVoidOrder orders[] = {AEVON_VOIDS_BY_STAMP, AEVON_VOIDS_BY_EVENT_STAMP};
+	const AevonCut *before = state->correction->before;
+
+	for (int i = 0; i < lengthof(orders); i++)
+	{
+		AevonVoidRange range = {orders[i], 0, before->xmax, state->correction->after->xmax};
+
+		aevon_voids_visit(state->voids, &range, note_void, state);
+		for (int k = 0; k < before->nxip; k++)
+		{
+			range.from = before->xip[k];
+			range.until = before->xip[k] + 1;
+			aevon_voids_visit(state->voids, &range, note_void, state);
+		}
+	}
+}
+
+static void
+note_void(void *context, const AevonVoid *found)
+{
+	Correcting *state = context;
+	const AevonCut *after = state->correction->after;
+
+	if (!aevon_cut_contains(after, found->stamp) || !aevon_cut_contains(after, found->event_stamp))
+		return;
+	state->found++;
+	add_target(state, found, found->principal_key);
+	add_target(state, found, -found->tenant_key);
+}
+
+static void
+add_target(Correcting *state, const AevonVoid *found, int32 subject_key)
+{
+	Target	   *target;
+
+	if (state->count == state->capacity)
+	{
+		state->capacity = state->capacity * 2 + 64;
+		state->targets = state->targets == NULL ?
+			palloc(state->capacity * sizeof(Target)) :
+			repalloc_huge(state->targets, state->capacity * sizeof(Target));
+	}
+	target = &state->targets[state->count++];
+	target->minute = aevon_window_of(found->occurred_at, AEVON_MINUTE);
+	target->tenant_key = found->tenant_key;
+	target->subject_key = subject_key;
+}
+
+static void
+sort_targets(Correcting *state)
+{
+	int			kept = 0;
+
+	qsort(state->targets, state->count, sizeof(Target), compare_targets);
+	for (int i = 0; i < state->count; i++)
+	{
+		if (kept == 0 || compare_targets(&state->targets[kept - 1], &state->targets[i]) != 0)
+			state->targets[kept++] = state->targets[i];
+	}
+	state->count = kept;
+}
+
+static int
+compare_targets(const void *a, const void *b)
+{
+	const Target *x = a;
+	const Target *y = b;
+
+	if (x->subject_key != y->subject_key)
+		return x->subject_key < y->subject_key ? -1 : 1;
+	return x->minute < y->minute ? -1 : x->minute > y->minute ? 1 : 0;
+}
+
+/* Write the minutes, or the days, of all targets; what was written before is seen. */
+static int64
+write_subjects(Correcting *state, bool days)
+{
+	const AevonCorrection *correction = state->correction;
+	AevonStore *store;
+	int64		written = 0;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	store = aevon_store_open(GetActiveSnapshot(), true);
+	for (int first = 0, end; first < state->count; first = end)
+	{
+		const Target *targets = &state->targets[first];
+
+		for (end = first; end < state->count &&
+			 state->targets[end].subject_key == targets->subject_key; end++)
+			CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < correction->count; i++)
+		{
+			const AevonMeasure *measure = correction->measures[i];
+			int64		series_key = aevon_store_find_series(store, measure->measure_key,
+															 targets->subject_key);
+			MemoryContext outer = MemoryContextSwitchTo(state->scratch);
+
+			if (series_key != 0 && days)
+				written += write_days(store, series_key, targets, end - first);
+			else if (series_key != 0)
+				written += write_minutes(state, store, measure, series_key, targets, end - first);
+			MemoryContextSwitchTo(outer);
+			MemoryContextReset(state->scratch);
+		}
+	}
+	aevon_store_close(store);
+	PopActiveSnapshot();
+	return written;
+}
+
+static int
+write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
+			  int64 series_key, const Target *targets, int count)
+{
+	AevonSeriesTier where = {series_key, AEVON_TIER_1M, true};
+	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
+
+	for (int i = 0; i < count; i++)
+	{
+		states[i].window = targets[i].minute;
+		states[i].partial = sum_minute(state, measure, &targets[i]);
+	}
+	return aevon_store_merge(store, &where, states, count);
+}
+
+static int
+write_days(AevonStore *store, int64 series_key, const Target *targets, int count)
+{
+	AevonSeriesTier where = {series_key, AEVON_TIER_1D, true};
+	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
+	int			n = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		int64		day = aevon_window_of(targets[i].minute, MINUTES_A_DAY);
+		AevonVisit	visit = {AEVON_TIER_1M, series_key, day * MINUTES_A_DAY,
+		(day + 1) * MINUTES_A_DAY, 0, DT_NOEND};
+
+		if (n > 0 && states[n - 1].window == day)
+			continue;
+		states[n].window = day;
+		states[n].partial = palloc0(sizeof(AevonPartial));
+		aevon_store_visit(store, &visit, merge_state, &states[n++]);
+		aevon_store_touch(store, series_key, day);
+	}
+	return aevon_store_merge(store, &where, states, n);
+}
+
+/* What of a subject's minute is inside the new cut and counts by it. */
+static AevonPartial *
+sum_minute(Correcting *state, const AevonMeasure *measure, const Target *target)
+{
+	AevonRecount recount = {
+		.snapshot = state->correction->snapshot,
+		.voids = state->voids,
+		.cut = state->correction->after,
+		.tenant_key = target->tenant_key,
+		.subject_key = target->subject_key,
+		.since = target->minute * AEVON_MINUTE,
+		.until = (target->minute + 1) * AEVON_MINUTE,
+	};
+	AevonPacked minutes;
+	AevonPartial *partial = palloc(sizeof(AevonPartial));
+
+	aevon_recount_minutes(&recount, measure, &minutes);
+	*partial = minutes.merged;
+	return partial;
+}
+
+/* A visitor: the state's memory goes, so merge it in that of the target. */
+static void
+merge_state(void *context, int64 window, const AevonPartial *partial)
+{
+	AevonWindowState *day = context;
+	MemoryContext outer = MemoryContextSwitchTo(GetMemoryChunkContext(day->partial));
+
+	aevon_partial_merge(day->partial, partial);
+	MemoryContextSwitchTo(outer);
+}

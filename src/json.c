@@ -1,0 +1,81 @@
+/*
+ * json.c
+ *		Building a jsonb document, member by member.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#include "json.h"
+
+static void put(AevonJson *json, const char *key, JsonbValue *value);
+
+void
+aevon_json_token(AevonJson *json, JsonbIteratorToken token)
+{
+	json->result = pushJsonbValue(&json->state, token, NULL);
+}
+
+void
+aevon_json_key(AevonJson *json, const char *key)
+{
+	JsonbValue	value;
+
+	value.type = jbvString;
+	value.val.string.val = (char *) key;
+	value.val.string.len = strlen(key);
+	pushJsonbValue(&json->state, WJB_KEY, &value);
+}
+
+void
+aevon_json_text(AevonJson *json, const char *key, const char *text)
+{
+	JsonbValue	value;
+
+	value.type = text ? jbvString : jbvNull;
+	if (text != NULL)
+	{
+		value.val.string.val = (char *) text;
+		value.val.string.len = strlen(text);
+	}
+	put(json, key, &value);
+}
+
+void
+aevon_json_number(AevonJson *json, const char *key, Numeric number)
+{
+	JsonbValue	value;
+
+	value.type = number ? jbvNumeric : jbvNull;
+	if (number != NULL)
+		value.val.numeric = number;
+	put(json, key, &value);
+}
+
+void
+aevon_json_time(AevonJson *json, const char *key, TimestampTz at)
+{
+	static const int utc = 0;
+	char	   *text = palloc(MAXDATELEN + 1);
+
+	JsonEncodeDateTime(text, TimestampTzGetDatum(at), TIMESTAMPTZOID, &utc);
+	aevon_json_text(json, key, text);
+}
+
+Jsonb *
+aevon_json_finish(AevonJson *json)
+{
+	return JsonbValueToJsonb(json->result);
+}
+
+static void
+put(AevonJson *json, const char *key, JsonbValue *value)
+{
+	if (key != NULL)
+		aevon_json_key(json, key);
+	pushJsonbValue(&json->state, key != NULL ? WJB_VALUE : WJB_ELEM, value);
+}

@@ -1,0 +1,36 @@
+/*
+ * json.h
+ *		Building a jsonb document, member by member.
+ *
+ * Strings are not copied: they must live until the document is finished.
+ * Layer 0.
+ */
+#ifndef AEVON_JSON_H
+#define AEVON_JSON_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+typedef struct AevonJson
+{
+	JsonbParseState *state;		/* NULL to begin with */
+	JsonbValue *result;
+} AevonJson;
+
+/* WJB_BEGIN_OBJECT and its like; the outermost end finishes the document. */
+extern void aevon_json_token(AevonJson *json, JsonbIteratorToken token);
+extern void aevon_json_key(AevonJson *json, const char *key);
+
+/* A member, or with key NULL an element; a NULL value becomes null. */
+extern void aevon_json_text(AevonJson *json, const char *key, const char *text);
+extern void aevon_json_number(AevonJson *json, const char *key, Numeric number);
+
+/* ISO 8601 in UTC, whatever the session's settings. */
+extern void aevon_json_time(AevonJson *json, const char *key, TimestampTz at);
+
+/* The finished document; palloc'd. */
+extern Jsonb *aevon_json_finish(AevonJson *json);
+
+#endif							/* AEVON_JSON_H */

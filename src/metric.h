@@ -1,0 +1,30 @@
+/*
+ * metric.h
+ *		A day's metric as a snapshot keeps it: every statistic of a measure.
+ *
+ * Layer 2.
+ */
+#ifndef AEVON_METRIC_H
+#define AEVON_METRIC_H
+
+#include "postgres.h"
+#include "utils/jsonb.h"
+
+#include "bucket.h"
+#include "rule.h"
+
+/*
+ * {count, skipped} and, if the measure has a value, {sum, min, max, avg} and
+ * {last} if it is kept: exact numbers, null where there is none.  Equal states
+ * give equal documents.
+ */
+extern Jsonb *aevon_metric_stats(const AevonMeasure *measure, const AevonPartial *partial);
+
+/*
+ * What changed from one document to the next: new less old for each number of
+ * `now`; null where either is null, save that before the first snapshot
+ * (`before` NULL) count, skipped and sum were 0.
+ */
+extern Jsonb *aevon_metric_delta(const Jsonb *now, const Jsonb *before);
+
+#endif							/* AEVON_METRIC_H */

@@ -1,0 +1,37 @@
+/*
+ * recount.h
+ *		What a series must hold at a cut, from the log alone.
+ *
+ * Layer 2.
+ */
+#ifndef AEVON_RECOUNT_H
+#define AEVON_RECOUNT_H
+
+#include "postgres.h"
+#include "utils/snapshot.h"
+
+#include "bucket.h"
+#include "cut.h"
+#include "rule.h"
+#include "voids.h"
+
+typedef struct AevonRecount
+{
+	Snapshot	snapshot;		/* events and voids are read by it; sees all of the cut */
+	AevonVoids *voids;			/* opened by it; NULL: there are none */
+	const AevonCut *cut;
+	int32		tenant_key;
+	int32		subject_key;	/* as in aevon.series */
+	TimestampTz since;			/* occurred_at in [since, until) */
+	TimestampTz until;
+} AevonRecount;
+
+/*
+ * Sum up, minute by minute, the subject's events inside the cut, less those
+ * whose void is inside it too.  Memory: an entry per minute that holds events,
+ * in the current memory context.
+ */
+extern void aevon_recount_minutes(const AevonRecount *recount, const AevonMeasure *measure,
+								  AevonPacked *minutes);
+
+#endif							/* AEVON_RECOUNT_H */

@@ -1,0 +1,256 @@
+/*
+ * snapshot.c
+ *		Snapshots: the value of a day's metric at a cut, never changed after.
+ *
+ * Sweeps note which days of which series they change (aevon.touched_days); a
+ * run takes those notes away and writes down what the day's bucket holds, if
+ * that differs from the last snapshot.  It holds the checkpoints meanwhile, so
+ * that bucket and cut belong together and no note is lost.  The cost depends
+ * on what changed, not on history.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
+#include "catalog.h"
+#include "cut.h"
+#include "guard.h"
+#include "guc.h"
+#include "metric.h"
+#include "rule.h"
+#include "snapshot.h"
+#include "store.h"
+
+/* A changed day, and what was last said of it. */
+typedef struct ChangedDay
+{
+	int64		series_key;
+	int32		day;
+	int32		measure_key;
+	int32		last_revision;	/* 0: none */
+	bool		settled;		/* the last one was final or revised */
+	int64		last_event_count;
+	int64		last_late_count;
+	Jsonb	   *last_stats;
+} ChangedDay;
+
+typedef struct DayState
+{
+	MemoryContext home;
+	AevonPartial partial;
+} DayState;
+
+typedef struct Snapshotting
+{
+	AevonStore *store;
+	const AevonRuleSet *rules;
+	AevonCheckpoint *checkpoints;
+	int			checkpoint_count;
+	TimestampTz now;
+	AevonSnapshotResult *result;
+} Snapshotting;
+
+static void snapshot_all(int64 max_days, AevonSnapshotResult *result);
+static ChangedDay *take_changed_days(int64 max_days, int *count);
+static void snapshot_day(Snapshotting *state, ChangedDay *day);
+static bool find_last(ChangedDay *day);
+static void take_day(void *context, int64 window, const AevonPartial *partial);
+static const char *status_of(const Snapshotting *state, const ChangedDay *day,
+							 const AevonPartial *partial);
+static const AevonCut *cut_of(const Snapshotting *state, int32 measure_key);
+static void add_row(const Snapshotting *state, const ChangedDay *day,
+					const AevonPartial *partial, Jsonb *stats);
+
+void
+aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result)
+{
+	AevonAccess access;
+	int64		base;
+
+	memset(result, 0, sizeof(*result));
+	aevon_access_enter(&access);
+	if (aevon_guard_check(&base))
+	{
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		snapshot_all(max_days, result);
+		if (SPI_finish() != SPI_OK_FINISH)
+			elog(ERROR, "SPI_finish failed");
+	}
+	aevon_access_leave(&access);
+}
+
+static void
+snapshot_all(int64 max_days, AevonSnapshotResult *result)
+{
+	Snapshotting state = {0};
+	MemoryContext day_context = AllocSetContextCreate(CurrentMemoryContext, "aevon snapshot",
+													  ALLOCSET_DEFAULT_SIZES);
+	ChangedDay *days;
+	int			count;
+
+	state.result = result;
+	state.now = aevon_clock_now();
+	state.checkpoints = aevon_cut_lock_checkpoints(&state.checkpoint_count);
+	days = take_changed_days(max_days, &count);
+	result->more = max_days > 0 && count == max_days;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	state.rules = aevon_rule_load(GetActiveSnapshot());
+	state.store = aevon_store_open(GetActiveSnapshot(), false);
+	for (int i = 0; i < count; i++)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(day_context);
+
+		CHECK_FOR_INTERRUPTS();
+		snapshot_day(&state, &days[i]);
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(day_context);
+	}
+	aevon_store_close(state.store);
+	PopActiveSnapshot();
+	MemoryContextDelete(day_context);
+}
+
+static ChangedDay *
+take_changed_days(int64 max_days, int *count)
+{
+	Datum		values[1] = {Int64GetDatum(max_days > 0 ? max_days : PG_INT64_MAX)};
+	SPITupleTable *table;
+	ChangedDay *days;
+
+	aevon_catalog_run(AEVON_QUERY_TAKE_TOUCHED_DAYS, values, NULL, false);
+	*count = (int) SPI_processed;
+	table = SPI_tuptable;
+	days = palloc_extended(Max(*count, 1) * sizeof(ChangedDay), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < *count; i++)
+	{
+		bool		isnull;
+
+		days[i].series_key = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+		days[i].day = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
+		days[i].measure_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
+	}
+	SPI_freetuptable(table);
+	return days;
+}
+
+static void
+snapshot_day(Snapshotting *state, ChangedDay *day)
+{
+	AevonVisit	visit = {AEVON_TIER_1D, day->series_key, day->day, day->day + 1, 0, DT_NOEND};
+	DayState	state_of_day = {CurrentMemoryContext, {0}};
+	const AevonPartial *partial = &state_of_day.partial;
+	const AevonMeasure *measure = aevon_rule_measure(state->rules, day->measure_key);
+	Jsonb	   *stats;
+	bool		any;
+
+	if (measure == NULL)
+		return;
+	aevon_store_visit(state->store, &visit, take_day, &state_of_day);
+	stats = aevon_metric_stats(measure, partial);
+	any = find_last(day);
+	if (!any && partial->event_count == 0)
+		return;
+	if (any && partial->event_count == day->last_event_count &&
+		partial->late == day->last_late_count &&
+		compareJsonbContainers(&stats->root, &day->last_stats->root) == 0)
+		return;
+	add_row(state, day, partial, stats);
+	state->result->snapshot_count++;
+}
+
+/* False: the day has no snapshot yet. */
+static bool
+find_last(ChangedDay *day)
+{
+	Datum		values[2] = {Int64GetDatum(day->series_key), Int32GetDatum(day->day)};
+	TupleDesc	descriptor;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	aevon_catalog_run(AEVON_QUERY_LAST_SNAPSHOT, values, NULL, false);
+	if (SPI_processed == 0)
+		return false;
+	tuple = SPI_tuptable->vals[0];
+	descriptor = SPI_tuptable->tupdesc;
+	day->last_revision = DatumGetInt32(SPI_getbinval(tuple, descriptor, 1, &isnull));
+	day->last_event_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 2, &isnull));
+	day->last_late_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 3, &isnull));
+	day->last_stats = DatumGetJsonbPCopy(SPI_getbinval(tuple, descriptor, 4, &isnull));
+	day->settled = DatumGetBool(SPI_getbinval(tuple, descriptor, 5, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return true;
+}
+
+/* A visitor: the state's memory goes with its row. */
+static void
+take_day(void *context, int64 window, const AevonPartial *partial)
+{
+	DayState   *day = context;
+	MemoryContext outer = MemoryContextSwitchTo(day->home);
+
+	aevon_partial_merge(&day->partial, partial);
+	MemoryContextSwitchTo(outer);
+}
+
+/*
+ * Provisional until the day and aevon.allowed_lateness are over.  The first
+ * snapshot after that is final, unless a correction to a final one, or to a
+ * provisional one by events that came too late, makes it revised.
+ */
+static const char *
+status_of(const Snapshotting *state, const ChangedDay *day, const AevonPartial *partial)
+{
+	TimestampTz settled_at = (day->day + INT64CONST(1)) * AEVON_DAY +
+		aevon_allowed_lateness_s * USECS_PER_SEC;
+
+	if (state->now < settled_at)
+		return "provisional";
+	if (day->settled || (day->last_revision > 0 && partial->max_ingested >= settled_at))
+		return "revised";
+	return "final";
+}
+
+static const AevonCut *
+cut_of(const Snapshotting *state, int32 measure_key)
+{
+	for (int i = 0; i < state->checkpoint_count; i++)
+	{
+		if (state->checkpoints[i].measure_key == measure_key)
+			return state->checkpoints[i].cut;
+	}
+	elog(ERROR, "measure %d has no checkpoint", measure_key);
+	return NULL;
+}
+
+static void
+add_row(const Snapshotting *state, const ChangedDay *day, const AevonPartial *partial,
+		Jsonb *stats)
+{
+	const AevonCut *cut = cut_of(state, day->measure_key);
+	Datum		values[11];
+
+	values[0] = Int64GetDatum(day->series_key);
+	values[1] = Int32GetDatum(day->day);
+	values[2] = Int32GetDatum(day->last_revision + 1);
+	values[3] = TimestampTzGetDatum(state->now);
+	values[4] = CStringGetTextDatum(status_of(state, day, partial));
+	values[5] = Int64GetDatum(cut->xmax);
+	values[6] = aevon_cut_xip_datum(cut);
+	values[7] = Int64GetDatum(partial->event_count);
+	values[8] = Int64GetDatum(partial->late);
+	values[9] = JsonbPGetDatum(stats);
+	values[10] = JsonbPGetDatum(aevon_metric_delta(stats, day->last_stats));
+	aevon_catalog_run(AEVON_QUERY_ADD_SNAPSHOT, values, NULL, false);
+}

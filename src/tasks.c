@@ -1,0 +1,31 @@
+/*
+ * tasks.c
+ *		By call: what the worker does of several modules together.
+ *
+ * Layer 4.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "access.h"
+#include "snapshot.h"
+#include "sweep.h"
+
+PG_FUNCTION_INFO_V1(aevon_snapshot_sql);
+
+/* Sweep first, so that everything committed by now is in the snapshots. */
+Datum
+aevon_snapshot_sql(PG_FUNCTION_ARGS)
+{
+	AevonSweepResult swept;
+	AevonSnapshotResult taken;
+
+	PreventCommandIfReadOnly("aevon_snapshot()");
+	PreventCommandDuringRecovery("aevon_snapshot()");
+	aevon_access_require(NULL, AEVON_PRIVILEGE_OPERATE);
+	aevon_sweep_run(0, false, &swept);
+	aevon_snapshot_run(0, &taken);
+	PG_RETURN_INT64(taken.snapshot_count);
+}

@@ -1,0 +1,63 @@
+/*
+ * voids.h
+ *		Corrections: which events do not count.
+ *
+ * A void is stamped as an event is, and inside a cut as an event is: the
+ * buckets of a measure hold the events inside its cut, less those whose void
+ * is inside it too.  Layer 2.
+ */
+#ifndef AEVON_VOIDS_H
+#define AEVON_VOIDS_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "utils/snapshot.h"
+
+#include "log.h"
+
+typedef struct AevonVoid
+{
+	int64		stamp;			/* of the void */
+	int64		event_stamp;	/* of the event */
+	TimestampTz voided_at;
+	TimestampTz occurred_at;	/* of the event */
+	int32		tenant_key;
+	int32		principal_key;
+} AevonVoid;
+
+typedef struct AevonVoids AevonVoids;
+
+/*
+ * Open the voids that a snapshot sees; NULL if it sees none of the tenant
+ * (tenant_key 0: of any), which is what most reads find out first.
+ */
+extern AevonVoids *aevon_voids_open(Snapshot snapshot, int32 tenant_key);
+extern void aevon_voids_close(AevonVoids *voids);
+
+/* The void of an event, if there is one.  `voids` may be NULL: there is none. */
+extern bool aevon_voids_find(AevonVoids *voids, const AevonLogRow *row, AevonVoid *found);
+
+/* Ways to list voids. */
+typedef enum AevonVoidOrder
+{
+	AEVON_VOIDS_BY_STAMP,		/* stamps in [from, until) */
+	AEVON_VOIDS_BY_EVENT_STAMP, /* events' stamps in [from, until) */
+	AEVON_VOIDS_OF_PRINCIPAL,	/* of a principal, voided in [from, until) */
+	AEVON_VOIDS_OF_TENANT		/* of a tenant, voided in [from, until) */
+} AevonVoidOrder;
+
+typedef struct AevonVoidRange
+{
+	AevonVoidOrder order;
+	int32		key;			/* principal or tenant of the orders that have one */
+	int64		from;
+	int64		until;
+} AevonVoidRange;
+
+typedef void (*AevonVoidVisitor) (void *context, const AevonVoid *found);
+
+/* Visit the voids of a range; `voids` may be NULL. */
+extern void aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range,
+							  AevonVoidVisitor visitor, void *context);
+
+#endif							/* AEVON_VOIDS_H */
