@@ -38,6 +38,7 @@
 
 #define RESTART_SECONDS 5		/* after the launcher itself failed */
 #define SCAN_MS 60000			/* between two looks at pg_database, at most */
+#define RESCAN_MS 100			/* until a worker that was told to end has ended */
 #define FORGET_MS 3600000		/* databases without the extension are tried again */
 #define START_TIMEOUT_MS 30000	/* for workers that a former launcher started */
 #define RETRY_MS 1000			/* after a start that failed; doubled up to ... */
@@ -202,7 +203,11 @@ scan_databases(Launcher *launcher)
 		if (!aevon_shmem_read(i, &slot) || list_member_oid(databases, slot.database))
 			continue;
 		if (slot.pid != 0)
+		{
 			aevon_shmem_terminate(i);
+			launcher->scan_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+															RESCAN_MS);
+		}
 		else
 			aevon_shmem_remove(i);
 	}

@@ -55,7 +55,7 @@ EOQ
 	return;
 }
 
-# A database with the extension, the rule, and its first orders, swept.
+# The rule, and orders that are swept: as many as pass the tail's target.
 sub start_orders
 {
 	my ($node, $database, $count) = @_;

@@ -35,22 +35,22 @@ is($node->safe_psql('one', 'SELECT count(*) FROM aevon.installation'),
 	0, 'the worker writes nothing into an empty database');
 
 # the tail's target
-start_orders($node, 'one', 10);
-start_orders($node, 'two', 20);
+start_orders($node, 'one', 110);
+start_orders($node, 'two', 120);
 wait_for_worker($node, 'one', "state = 'idle' AND tail_events = 0", 'nothing is left to do');
-ingest_orders($node, 'one', 11, 109);
+ingest_orders($node, 'one', 111, 209);
 is(worker_value($node, 'one', 'state, tail_events'), 'idle|99', 'below the target nobody stirs');
-ingest_orders($node, 'one', 110, 110);
+ingest_orders($node, 'one', 210, 210);
 wait_until_swept($node, 'one', 'the tail passed its target');
 wait_for_worker($node, 'one', "tail_events = 0 AND last_sweep_at IS NOT NULL", 'the tail is empty');
 is_recount($node, 'one', 'after the target');
 
 # the interval, changed by a reload
-ingest_orders($node, 'one', 111, 120);
+ingest_orders($node, 'one', 211, 220);
 $node->safe_psql('postgres', "ALTER SYSTEM SET aevon.sweep_interval = '200ms'");
 $node->reload;
 wait_until_swept($node, 'one', 'the interval is over');
-ingest_orders($node, 'one', 121, 130);
+ingest_orders($node, 'one', 221, 230);
 wait_until_swept($node, 'one', 'the interval is over again');
 is_recount($node, 'one', 'after the interval');
 
@@ -60,7 +60,7 @@ wait_for_no_worker($node, 'two', 'the worker ends with the extension');
 $node->safe_psql('two', 'CREATE EXTENSION aevon');
 wait_for_worker($node, 'two', "state = 'idle'", 'it comes back with the extension');
 $node->safe_psql('two', 'BEGIN; DROP EXTENSION aevon; CREATE EXTENSION aevon; COMMIT');
-start_orders($node, 'two', 30);
+start_orders($node, 'two', 130);
 is_recount($node, 'two', 'the extension was replaced under the worker');
 
 # CREATE DATABASE ... TEMPLATE, with the worker connected
@@ -68,20 +68,20 @@ quickly('CREATE DATABASE copy TEMPLATE one', 'CREATE DATABASE from it as templat
 wait_for_worker($node, 'copy', 'last_sweep_at IS NOT NULL', 'the copy has a worker of its own');
 wait_for_worker($node, 'one', "state = 'idle'", 'the template has its worker back');
 is_recount($node, 'copy', 'a copy');
-ingest_orders($node, 'copy', 131, 140);
+ingest_orders($node, 'copy', 231, 240);
 wait_until_swept($node, 'copy', 'events of the copy');
 is_recount($node, 'copy', 'a copy with events of its own');
 
 # ALTER DATABASE
 quickly('ALTER DATABASE one RENAME TO uno', 'ALTER DATABASE RENAME');
 wait_for_worker($node, 'uno', "state = 'idle'", 'the renamed database has its worker back');
-ingest_orders($node, 'uno', 131, 135);
+ingest_orders($node, 'uno', 231, 235);
 wait_until_swept($node, 'uno', 'events after the rename');
 is_recount($node, 'uno', 'renamed');
 my $tablespace = PostgreSQL::Test::Utils::tempdir();
 $node->safe_psql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$tablespace'");
 quickly('ALTER DATABASE uno SET TABLESPACE elsewhere', 'ALTER DATABASE SET TABLESPACE');
-ingest_orders($node, 'uno', 136, 140);
+ingest_orders($node, 'uno', 236, 240);
 wait_until_swept($node, 'uno', 'events after the move');
 is_recount($node, 'uno', 'moved');
 
@@ -91,13 +91,12 @@ wait_for_worker($node, 'uno', "state = 'idle'", 'the worker is back after the ro
 
 # a sweep that takes its time is in nobody's way either
 make_sweeps_slow('uno');
-ingest_orders($node, 'uno', 141, 145);
+ingest_orders($node, 'uno', 241, 245);
 ok( $node->poll_query_until(
 		'postgres',
 		"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'uno' AND wait_event = 'PgSleep' AND backend_type = 'aevon worker')"),
 	'a sweep is under way');
 quickly('ALTER DATABASE uno RENAME TO one', 'ALTER DATABASE RENAME during a sweep');
-$node->safe_psql('one', 'DROP FUNCTION public.take_time() CASCADE');
 wait_until_swept($node, 'one', 'the sweep that was cut short is done again');
 is_recount($node, 'one', 'after a sweep that was cut short');
 
@@ -158,16 +157,17 @@ sub quickly
 	return;
 }
 
-# Every sweep sleeps for a minute before its end.
+# Every sweep sleeps for a minute before its end, as long as the database has
+# that name.
 sub make_sweeps_slow
 {
 	my ($database) = @_;
 
-	$node->safe_psql($database, <<'EOQ');
+	$node->safe_psql($database, <<"EOQ");
 		CREATE FUNCTION public.take_time() RETURNS trigger LANGUAGE plpgsql
 			AS 'BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN NEW; END';
 		CREATE TRIGGER take_time BEFORE INSERT ON aevon.sweeps
-			FOR EACH ROW EXECUTE FUNCTION public.take_time();
+			FOR EACH ROW WHEN (current_database() = '$database') EXECUTE FUNCTION public.take_time();
 EOQ
 	return;
 }

@@ -15,7 +15,7 @@ aevon.tail_target_events = 1000
 aevon.sweep_batch_events = 500
 EOC
 aevon_create($node, 'postgres');
-start_orders($node, 'postgres', 100);
+start_orders($node, 'postgres', 1000);
 
 # each batch takes a second: a backlog of forty
 $node->safe_psql('postgres', <<'EOQ');
@@ -26,7 +26,7 @@ $node->safe_psql('postgres', <<'EOQ');
 EOQ
 foreach my $batch (0 .. 39)
 {
-	ingest_orders($node, 'postgres', 101 + $batch * 500, 600 + $batch * 500);
+	ingest_orders($node, 'postgres', 1001 + $batch * 500, 1500 + $batch * 500);
 }
 my $before = sweep_count();
 ok( $node->poll_query_until('postgres', "SELECT count(*) >= $before + 1 FROM aevon.sweeps"),
@@ -45,7 +45,7 @@ foreach my $mode (qw(fast immediate))
 
 my $swept = $node->safe_psql('postgres',
 	"SELECT sum(event_count) FROM aevon.pre_aggregates WHERE rule = 'spent' AND principal IS NULL");
-cmp_ok($swept, '<', 20100, 'the stops came before the end');
+cmp_ok($swept, '<', 21000, 'the stops came before the end');
 $node->safe_psql('postgres', 'DROP FUNCTION public.take_time() CASCADE');
 wait_until_swept($node, 'postgres', 'the rest of the backlog');
 is_recount($node, 'postgres', 'at the end');
