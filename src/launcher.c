@@ -41,8 +41,10 @@
 #define RESCAN_MS 100			/* until a worker that was told to end has ended */
 #define FORGET_MS 3600000		/* databases without the extension are tried again */
 #define START_TIMEOUT_MS 30000	/* for workers that a former launcher started */
-#define RETRY_MS 1000			/* after a start that failed; doubled up to ... */
-#define MAX_RETRY_MS 30000
+#define RETRY_MS 1000			/* after a start that failed */
+#define NO_ROOM_MS 100			/* while there is no room; doubled up to ... */
+#define MAX_NO_ROOM_MS 30000
+#define COMPLAIN_MS 3600000		/* between two messages that there is none */
 
 typedef struct Launcher
 {
@@ -51,8 +53,9 @@ typedef struct Launcher
 	List	   *absent;			/* databases found without the extension */
 	TimestampTz scan_at;
 	TimestampTz forget_at;
-	TimestampTz retry_at;		/* no start before: the server has no room */
-	int			retry_ms;
+	TimestampTz room_at;		/* no start before: the server has no room */
+	int			room_ms;		/* how long to wait the next time */
+	TimestampTz complain_at;	/* no message about it before */
 	bool		full_reported;	/* more databases than slots */
 } Launcher;
 
@@ -147,7 +150,7 @@ create_launcher(Launcher *launcher)
 	launcher->handles = MemoryContextAllocZero(TopMemoryContext,
 											   count * sizeof(BackgroundWorkerHandle *));
 	launcher->asked = MemoryContextAllocZero(TopMemoryContext, count * sizeof(uint32));
-	launcher->retry_ms = RETRY_MS;
+	launcher->room_ms = NO_ROOM_MS;
 	launcher->forget_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FORGET_MS);
 }
 
@@ -172,7 +175,7 @@ run_pass(Launcher *launcher)
 		scan_databases(launcher);
 	}
 	start_workers(launcher, now);
-	return pause_until_next(launcher, GetCurrentTimestamp());
+	return pause_until_next(launcher, now);
 }
 
 /* A shorter sweep_interval holds for the databases that wait, too. */
@@ -304,7 +307,7 @@ start_workers(Launcher *launcher, TimestampTz now)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (running >= aevon_max_workers || now < launcher->retry_at)
+		if (running >= aevon_max_workers || now < launcher->room_at)
 		{
 			turned_away++;
 			continue;
@@ -313,7 +316,7 @@ start_workers(Launcher *launcher, TimestampTz now)
 		{
 			case START_DONE:
 				running++;
-				launcher->retry_ms = RETRY_MS;
+				launcher->room_ms = NO_ROOM_MS;
 				break;
 			case START_NOT_NOW:
 				break;
@@ -426,16 +429,18 @@ register_worker(Launcher *launcher, int number, uint32 ticket, const char *name)
 	return registered;
 }
 
-/* The server has no process to spare: try again later, and say so once. */
+/* The server has no process to spare: try again soon, and say so now and then. */
 static void
 report_no_room(Launcher *launcher, TimestampTz now)
 {
-	if (launcher->retry_ms == RETRY_MS)
-		ereport(LOG,
-				(errmsg("Aevon cannot start a worker: all background worker slots are in use"),
-				 errhint("Increase \"max_worker_processes\", or decrease \"aevon.max_workers\".")));
-	launcher->retry_at = TimestampTzPlusMilliseconds(now, launcher->retry_ms);
-	launcher->retry_ms = Min(launcher->retry_ms * 2, MAX_RETRY_MS);
+	launcher->room_at = TimestampTzPlusMilliseconds(now, launcher->room_ms);
+	launcher->room_ms = Min(launcher->room_ms * 2, MAX_NO_ROOM_MS);
+	if (now < launcher->complain_at)
+		return;
+	launcher->complain_at = TimestampTzPlusMilliseconds(now, COMPLAIN_MS);
+	ereport(LOG,
+			(errmsg("Aevon cannot start a worker: all background worker slots are in use"),
+			 errhint("Increase \"max_worker_processes\", or decrease \"aevon.max_workers\".")));
 }
 
 /* See to it that `count` of those that run have been asked to leave. */
@@ -489,16 +494,17 @@ leaves_before(const Candidate *a, const Candidate *b)
 }
 
 /*
- * Milliseconds until something is due by the clock.  What waits for room or
- * for the end of a hold is woken for by whoever gives it.
+ * Milliseconds until something is due by the clock that was not at `now`, the
+ * time of this pass.  What waits for room or for the end of a hold is woken
+ * for by whoever gives it.
  */
 static long
 pause_until_next(const Launcher *launcher, TimestampTz now)
 {
 	TimestampTz next = Min(launcher->scan_at, launcher->forget_at);
 
-	if (launcher->retry_at > now)
-		next = Min(next, launcher->retry_at);
+	if (launcher->room_at > now)
+		next = Min(next, launcher->room_at);
 	for (int i = 0; i < aevon_shmem_slot_count(); i++)
 	{
 		AevonSlot	slot;
@@ -512,5 +518,5 @@ pause_until_next(const Launcher *launcher, TimestampTz now)
 		else if (slot.state == AEVON_WORKER_STARTING)
 			next = Min(next, TimestampTzPlusMilliseconds(now, RETRY_MS));
 	}
-	return Max(TimestampDifferenceMilliseconds(now, next), 0);
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
 }
