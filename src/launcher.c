@@ -38,8 +38,8 @@
 
 #define RESTART_SECONDS 5		/* after the launcher itself failed */
 #define SCAN_MS 60000			/* between two looks at pg_database, at most */
-#define RESCAN_MS 100			/* until a worker that was told to end has ended */
-#define FORGET_MS 3600000		/* databases without the extension are tried again */
+#define RESCAN_MS 100			/* after a worker was told to end */
+#define FORGET_MS 3600000		/* what has no extension is looked at again */
 #define START_TIMEOUT_MS 30000	/* for workers that a former launcher started */
 #define RETRY_MS 1000			/* after a start that failed */
 #define NO_ROOM_MS 100			/* while there is no room; doubled up to ... */
@@ -49,7 +49,7 @@
 typedef struct Launcher
 {
 	BackgroundWorkerHandle **handles;	/* by slot; of the last start */
-	uint32	   *asked;			/* by slot: ticket of the worker asked to leave */
+	uint32	   *asked;			/* by slot: ticket of who was asked to leave */
 	List	   *absent;			/* databases found without the extension */
 	TimestampTz scan_at;
 	TimestampTz forget_at;

@@ -27,6 +27,9 @@ AEVON_QUERY(LOG_SWEEP,
 AEVON_QUERY(PRUNE_SWEEPS,
 	"DELETE FROM aevon.sweeps WHERE started_at OPERATOR(pg_catalog.<) $1",
 	TIMESTAMPTZOID)
+AEVON_QUERY(SWEEP_COMMAND,
+	"SELECT pg_catalog.concat('SELECT ', pg_catalog.quote_ident($1), '.aevon_sweep()')",
+	TEXTOID)
 AEVON_QUERY(SCHEDULE_JOB,
 	"SELECT cron.schedule($1, $2, $3)",
 	TEXTOID, TEXTOID, TEXTOID)

@@ -51,19 +51,28 @@ aevon_schedule_sql(PG_FUNCTION_ARGS)
 static int64
 schedule_sweep(const char *schedule, Oid function)
 {
-	char	   *command = sweep_command(function);
+	char	   *command;
+	int64		job;
 
 	aevon_access_require(NULL, AEVON_PRIVILEGE_OPERATE);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	command = sweep_command(function);
 	require_cron(schedule, command);
-	return run_schedule(schedule, command);
+	job = run_schedule(schedule, command);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	return job;
 }
 
 /* The public functions live in whatever schema the calling one lives in. */
 static char *
 sweep_command(Oid function)
 {
-	return psprintf("SELECT %s.aevon_sweep()",
-					quote_identifier(get_namespace_name(get_func_namespace(function))));
+	Datum		schema = CStringGetTextDatum(get_namespace_name(get_func_namespace(function)));
+
+	aevon_catalog_run(AEVON_QUERY_SWEEP_COMMAND, &schema, NULL, true);
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
 static void
@@ -116,19 +125,13 @@ static int64
 run_schedule(const char *schedule, const char *command)
 {
 	Datum		values[3];
-	int64		job;
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(JOB_NAME);
 	values[1] = CStringGetTextDatum(schedule);
 	values[2] = CStringGetTextDatum(command);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	aevon_catalog_run(AEVON_QUERY_SCHEDULE_JOB, values, NULL, false);
 	if (SPI_processed != 1)
 		elog(ERROR, "pg_cron returned no job");
-	job = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
-	return job;
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }

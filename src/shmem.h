@@ -43,7 +43,7 @@ typedef enum AevonWorkerState
 
 /* What a worker is asked for; bits. */
 #define AEVON_WISH_SWEEP	0x01	/* the tail passed its target */
-#define AEVON_WISH_CHECK	0x02	/* the extension, the guard or a rule changed */
+#define AEVON_WISH_CHECK	0x02	/* extension, guard or rules changed */
 #define AEVON_WISH_YIELD	0x04	/* another database waits for its turn */
 
 #define AEVON_ERROR_LENGTH 256

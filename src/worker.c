@@ -60,7 +60,7 @@ typedef struct Worker
 	bool		has_row;		/* the guard's row is there, and fits */
 	bool		refused;		/* the guard's refusal has been logged */
 	uint32		wishes;			/* taken, but not served yet */
-	int			pause_ms;		/* before the next try of what may pass; 0: none */
+	int			pause_ms;		/* before the next try; 0: nothing to retry */
 	char	   *rules_from;		/* config_dir whose files were loaded, or NULL */
 	AevonSweepResult result;	/* of the last batch */
 	int64		event_count;	/* of the round */

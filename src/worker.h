@@ -14,7 +14,7 @@ typedef struct AevonTicket
 {
 	int			slot;			/* of shmem.h */
 	uint32		number;			/* of this start */
-	char		database[NAMEDATALEN];	/* to be shown; a rename ends the worker */
+	char		database[NAMEDATALEN];	/* a rename ends the worker */
 } AevonTicket;
 
 /* Registers the launcher; from _PG_init when preloading. */
