@@ -59,9 +59,12 @@ static void read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *
 static void read_operators(Datum operators, AevonRule *rule);
 static int32 read_integer(TupleTableSlot *slot, int column);
 static char *read_text(TupleTableSlot *slot, int column);
+static AevonMeasure *find_measure(const AevonRuleSet *set, int32 measure_key);
+static void compile_paths(const AevonRuleSet *set, AevonMeasure *measure);
 static int	compare_measures(const void *a, const void *b);
 static int	compare_rules(const void *a, const void *b);
 static List *select_all(const AevonRuleSet *set, int32 tenant_key);
+static List *add_rule(List *list, const AevonRuleSet *set, const AevonRule *rule);
 static const AevonRule *active_version(const AevonRuleSet *set, VersionRange range);
 static VersionRange find_versions(const AevonRuleSet *set, int32 tenant_key, const char *name);
 static int	first_of_owner(const AevonRuleSet *set, int32 tenant_key, const char *name);
@@ -138,24 +141,23 @@ aevon_rule_select(const AevonRuleSet *set, int32 tenant_key, const char *name)
 	if (active_version(set, range) == NULL)
 		raise_unknown(name);
 	if (at == NULL)
-		return list_make1(unconstify(AevonRule *, active_version(set, range)));
+		return add_rule(NIL, set, active_version(set, range));
 
 	version = parse_version(at + 1);
 	for (i = range.first; i < range.end; i++)
 		if (set->rules[i].version == version)
-			return list_make1(&set->rules[i]);
+			return add_rule(NIL, set, &set->rules[i]);
 	raise_unknown(name);
 }
 
 const AevonMeasure *
 aevon_rule_measure(const AevonRuleSet *set, int32 measure_key)
 {
-	AevonMeasure wanted = {.measure_key = measure_key};
+	AevonMeasure *measure = find_measure(set, measure_key);
 
-	if (set->measure_count == 0)
-		return NULL;
-	return bsearch(&wanted, set->measures, set->measure_count, sizeof(AevonMeasure),
-				   compare_measures);
+	if (measure != NULL)
+		compile_paths(set, measure);
+	return measure;
 }
 
 /* Load into the current memory context. */
@@ -232,17 +234,13 @@ static void
 read_measure(TupleTableSlot *slot, AevonMeasure *measure, bool *complete)
 {
 	char	   *event_type = read_text(slot, Anum_measures_event_type);
-	char	   *value = read_text(slot, Anum_measures_value);
-	char	   *filter = read_text(slot, Anum_measures_filter);
 
 	memset(measure, 0, sizeof(*measure));
 	measure->measure_key = read_integer(slot, Anum_measures_measure_key);
 	measure->tenant_key = read_integer(slot, Anum_measures_tenant_key);
 	measure->features = read_integer(slot, Anum_measures_features);
-	if (value != NULL)
-		measure->value = aevon_path_compile(value, "value");
-	if (filter != NULL)
-		measure->filter = aevon_path_compile(filter, "filter");
+	measure->value_text = read_text(slot, Anum_measures_value);
+	measure->filter_text = read_text(slot, Anum_measures_filter);
 	if (strcmp(event_type, "*") != 0)
 	{
 		measure->type_key = aevon_dictionary_find(AEVON_DICTIONARY_EVENT_TYPE, 0, event_type);
@@ -275,7 +273,7 @@ read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *rule)
 	rule->state = strcmp(state, "building") == 0 ? AEVON_RULE_BUILDING :
 		strcmp(state, "active") == 0 ? AEVON_RULE_ACTIVE : AEVON_RULE_RETIRED;
 	read_operators(slot_getattr(slot, Anum_rules_operators, &isnull), rule);
-	rule->measure = aevon_rule_measure(set, measure_key);
+	rule->measure = find_measure(set, measure_key);
 	if (rule->measure == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -317,6 +315,34 @@ read_text(TupleTableSlot *slot, int column)
 	Datum		value = slot_getattr(slot, column, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static AevonMeasure *
+find_measure(const AevonRuleSet *set, int32 measure_key)
+{
+	AevonMeasure wanted = {.measure_key = measure_key};
+
+	if (set->measure_count == 0)
+		return NULL;
+	return bsearch(&wanted, set->measures, set->measure_count, sizeof(AevonMeasure),
+				   compare_measures);
+}
+
+/* Compile the paths of a measure, once, into the memory of its set. */
+static void
+compile_paths(const AevonRuleSet *set, AevonMeasure *measure)
+{
+	MemoryContext caller;
+
+	if (measure->compiled)
+		return;
+	caller = MemoryContextSwitchTo(GetMemoryChunkContext(unconstify(AevonRuleSet *, set)));
+	if (measure->value_text != NULL)
+		measure->value = aevon_path_compile(measure->value_text, "value");
+	if (measure->filter_text != NULL)
+		measure->filter = aevon_path_compile(measure->filter_text, "filter");
+	measure->compiled = true;
+	MemoryContextSwitchTo(caller);
 }
 
 static int
@@ -374,12 +400,19 @@ select_all(const AevonRuleSet *set, int32 tenant_key)
 		if (left == NULL && right == NULL)
 			return selected;
 		order = left == NULL ? 1 : right == NULL ? -1 : strcmp(left->name, right->name);
-		selected = lappend(selected, unconstify(AevonRule *, order < 0 ? left : right));
+		selected = add_rule(selected, set, order < 0 ? left : right);
 		if (order <= 0)
 			shared++;
 		if (order >= 0)
 			own++;
 	}
+}
+
+static List *
+add_rule(List *list, const AevonRuleSet *set, const AevonRule *rule)
+{
+	compile_paths(set, unconstify(AevonMeasure *, rule->measure));
+	return lappend(list, unconstify(AevonRule *, rule));
 }
 
 /* A rule that is not dropped has exactly one active version. */

@@ -54,6 +54,9 @@ typedef struct AevonMeasure
 	int			features;		/* AEVON_KEEP_... */
 	AevonPath  *value;			/* NULL: no value, only counts */
 	AevonPath  *filter;			/* NULL: every event of the type */
+	bool		compiled;		/* so are the paths, from these texts: */
+	char	   *value_text;		/* may be NULL */
+	char	   *filter_text;	/* may be NULL */
 } AevonMeasure;
 
 typedef struct AevonRule
@@ -68,7 +71,11 @@ typedef struct AevonRule
 	const AevonMeasure *measure;
 } AevonRule;
 
-/* All rules and measures as one snapshot sees them. */
+/*
+ * All rules and measures as one snapshot sees them.  Retired ones may be many,
+ * so paths are compiled by aevon_rule_select and aevon_rule_measure, for what
+ * these give out.
+ */
 typedef struct AevonRuleSet
 {
 	int64		generation;
