@@ -109,7 +109,7 @@ aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out)
 	out->count = (int) aevon_varint_get(&at, end);
 	if (out->count == 0)
 		return;
-	if (out->count < 0 || out->count > end - at)
+	if (out->count < 0 || out->count > AEVON_PACKED_WINDOWS)
 		aevon_varint_corrupted();
 	out->first = window = aevon_varint_get_signed(&at, end);
 	out->last = out->first + (int64) aevon_varint_get(&at, end);

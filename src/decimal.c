@@ -19,6 +19,9 @@
 #define FIXED_DIGITS 36
 #define BIG_TAG 0xff
 
+/* Sums of as many values as there may be have no more base-10000 digits. */
+#define MAX_WEIGHT 100
+
 /* numeric on disk: sixteen-bit header or two, then base-10000 digits. */
 #define NUMERIC_BASE 10000
 #define NUMERIC_BASE_DIGITS 4
@@ -27,6 +30,9 @@
 #define NUMERIC_SHORT_FLAGS 0x8000
 #define NUMERIC_LONG_NEGATIVE 0x4000
 #define NUMERIC_SHORT_NEGATIVE 0x2000
+#define NUMERIC_SHORT_SCALE_MASK 0x1F80
+#define NUMERIC_SHORT_SCALE_SHIFT 7
+#define NUMERIC_LONG_SCALE_MASK 0x3FFF
 #define NUMERIC_SHORT_WEIGHT_SIGN 0x0040
 #define NUMERIC_SHORT_WEIGHT_MASK 0x003F
 
@@ -39,6 +45,7 @@ typedef struct NumericParts
 	const int16 *digits;
 } NumericParts;
 
+static bool is_well_formed(Numeric value);
 static void take_apart(Numeric value, NumericParts *parts);
 static bool within_digit_limit(const NumericParts *parts);
 static bool fixed_from_parts(const NumericParts *parts, AevonDecimal *out);
@@ -214,6 +221,40 @@ aevon_decimal_decode(const char **at, const char *end, AevonDecimal *out)
 	SET_VARSIZE(out->big, length + VARHDRSZ);
 	memcpy(VARDATA(out->big), *at, length);
 	*at += length;
+	if (!is_well_formed(out->big))
+		aevon_varint_corrupted();
+}
+
+/*
+ * Is this a numeric as aevon_decimal_encode writes it?  PostgreSQL's functions
+ * trust what they are given: a wrong one may make them read astray or never
+ * return.
+ */
+static bool
+is_well_formed(Numeric value)
+{
+	int			bytes = VARSIZE(value) - VARHDRSZ;
+	NumericParts parts;
+	uint16		header;
+	int			scale;
+
+	if (bytes < 2 * (int) sizeof(uint16) || bytes % sizeof(uint16) != 0)
+		return false;
+	take_apart(value, &parts);
+	if (parts.special || parts.count <= 0 || abs(parts.weight) > MAX_WEIGHT ||
+		parts.count > 2 * MAX_WEIGHT || parts.digits[0] == 0 || parts.digits[parts.count - 1] == 0)
+		return false;
+	for (int i = 0; i < parts.count; i++)
+	{
+		if (parts.digits[i] < 0 || parts.digits[i] >= NUMERIC_BASE)
+			return false;
+	}
+	memcpy(&header, VARDATA(value), sizeof(header));
+	scale = header & NUMERIC_SHORT_FLAGS ?
+		(header & NUMERIC_SHORT_SCALE_MASK) >> NUMERIC_SHORT_SCALE_SHIFT :
+		header & NUMERIC_LONG_SCALE_MASK;
+	return scale <= AEVON_DECIMAL_MAX_DIGITS &&
+		scale > (parts.count - parts.weight - 2) * NUMERIC_BASE_DIGITS;
 }
 
 static void
@@ -273,23 +314,33 @@ fixed_from_parts(const NumericParts *parts, AevonDecimal *out)
 	int128		limit = power_of_ten(FIXED_DIGITS);
 	int128		mantissa = 0;
 	int			exponent;		/* of the last digit, in powers of 10000 */
+	int			zeros = 0;		/* left out at the end, decimal */
 
 	if (parts->special || parts->count > 10 || parts->weight > 9)
 		return false;
+	exponent = parts->count == 0 ? 0 : parts->weight - parts->count + 1;
 	for (int i = 0; i < parts->count; i++)
 	{
-		if (__builtin_mul_overflow(mantissa, (int128) NUMERIC_BASE, &mantissa) ||
-			__builtin_add_overflow(mantissa, (int128) parts->digits[i], &mantissa))
+		int			digit = parts->digits[i];
+		int			base = NUMERIC_BASE;
+
+		/* zeros that end a fraction must not make 36 digits overflow */
+		for (; i == parts->count - 1 && exponent < 0 && digit % 10 == 0 && base > 1; digit /= 10)
+		{
+			base /= 10;
+			zeros++;
+		}
+		if (__builtin_mul_overflow(mantissa, (int128) base, &mantissa) ||
+			__builtin_add_overflow(mantissa, (int128) digit, &mantissa))
 			return false;
 	}
-	exponent = parts->count == 0 ? 0 : parts->weight - parts->count + 1;
 	for (; exponent > 0; exponent--)
 	{
 		if (__builtin_mul_overflow(mantissa, (int128) NUMERIC_BASE, &mantissa))
 			return false;
 	}
 	out->mantissa = parts->negative ? -mantissa : mantissa;
-	out->scale = -exponent * NUMERIC_BASE_DIGITS;
+	out->scale = -exponent * NUMERIC_BASE_DIGITS - zeros;
 	out->big = NULL;
 	strip_zeros(out);
 	return out->scale <= FIXED_DIGITS && out->mantissa < limit && out->mantissa > -limit;
