@@ -36,6 +36,7 @@ REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --load-extension=aevon
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso --load-extension=aevon
+installcheck: export PGOPTIONS = -c aevon_test.oracle=$(CURDIR)/test/oracle.sql
 
 EXTRA_CLEAN = tmp_check output_iso src/*.bc
 

@@ -36,6 +36,7 @@ aevon_unpack_bucket(PG_FUNCTION_ARGS)
 static void
 put_entry(ReturnSetInfo *result, const AevonPackedEntry *entry, int64 unit)
 {
+	static const AevonDecimal zero = {0};
 	const AevonPartial *partial = &entry->partial;
 	bool		any = partial->event_count > partial->skipped;
 	Datum		values[COLUMNS] = {0};
@@ -44,7 +45,7 @@ put_entry(ReturnSetInfo *result, const AevonPackedEntry *entry, int64 unit)
 	values[0] = TimestampTzGetDatum(entry->window * unit);
 	values[1] = Int64GetDatum(partial->event_count);
 	values[2] = Int64GetDatum(partial->skipped);
-	put_value(values, nulls, 3, any ? &partial->sum : NULL);
+	put_value(values, nulls, 3, any ? &partial->sum : &zero);
 	put_value(values, nulls, 4, any ? &partial->min : NULL);
 	put_value(values, nulls, 5, any ? &partial->max : NULL);
 	put_value(values, nulls, 6, partial->last ? &partial->last->value : NULL);

@@ -429,7 +429,9 @@ CREATE VIEW aevon.pre_aggregates WITH (security_barrier) AS
 	SELECT t.tenant, p.principal, r.name AS rule, r.version, s.dims,
 		u.window_start,
 		u.window_start OPERATOR(pg_catalog.+) '00:01:00'::pg_catalog.interval AS window_end,
-		u.event_count, u.skipped, u.sum, u.min, u.max, u.last,
+		u.event_count, u.skipped, u.sum,
+		CASE WHEN r.value IS NOT NULL THEN u.min END AS min,
+		CASE WHEN r.value IS NOT NULL THEN u.max END AS max, u.last,
 		u.first_ingested_at, u.last_ingested_at
 	FROM aevon.readable_tenants() t
 	JOIN aevon.series s ON s.tenant_key OPERATOR(pg_catalog.=) t.tenant_key
@@ -639,9 +641,9 @@ Errors: those of aevon_state.';
 
 COMMENT ON FUNCTION aevon_events(text, text, timestamptz, timestamptz, integer, text) IS
 'The raw events of one principal, page by page: the audit behind every number.
-Arguments: tenant, principal; since, until: half-open range of occurred_at; max_rows: rows of a page, at least 1; after: event_id of the last row of the page before, NULL: the first page.
+Arguments: tenant, principal; since, until: half-open range of occurred_at; max_rows: rows of a page, 1 to 100,000; after: event_id of the last row of the page before, NULL: the first page.
 Result: rows of the view aevon.events, ordered by occurred_at, then event_id.
-Errors: 22004 a needed argument is NULL; 22023 reversed range, max_rows below 1, after is no event of the principal; 42501 no ''read'' privilege or unknown tenant; 55000 restored tables not yet adopted.';
+Errors: 22004 a needed argument is NULL; 22023 reversed range, max_rows out of range, after is no event of the principal; 42501 no ''read'' privilege or unknown tenant; 55000 restored tables not yet adopted.';
 
 COMMENT ON FUNCTION aevon_define_rule(text, text, text[], text, text, jsonb, text) IS
 'Define what to measure: a new rule, or the next version of one. It covers all retained history from its first read on; the version before it answers until it has caught up.
@@ -782,7 +784,7 @@ COMMENT ON COLUMN aevon.rule_versions.dimensions IS 'Dimensions by name with the
 COMMENT ON COLUMN aevon.rule_versions.fingerprint IS 'SHA-256 of the definition, in hex: equal fingerprints mean the same rule.';
 COMMENT ON COLUMN aevon.rule_versions.defined_by IS 'Role that defined it.';
 COMMENT ON COLUMN aevon.rule_versions.defined_at IS 'When it was defined.';
-COMMENT ON COLUMN aevon.rule_versions.active_at IS 'When its buckets had caught up, and it began to answer; NULL: not yet.';
+COMMENT ON COLUMN aevon.rule_versions.active_at IS 'When it began to answer; NULL: not yet.';
 COMMENT ON COLUMN aevon.rule_versions.retired_at IS 'When it was replaced or dropped; NULL: it was not.';
 
 -- Tables ----------------------------------------------------------------------
@@ -890,13 +892,13 @@ COMMENT ON COLUMN aevon.rules.name IS 'Name of the rule.';
 COMMENT ON COLUMN aevon.rules.state IS 'building, active or retired.';
 COMMENT ON COLUMN aevon.rules.event_type IS 'Type of the events; ''*'': every type.';
 COMMENT ON COLUMN aevon.rules.operators IS 'Statistics; the first is the rule''s value.';
-COMMENT ON COLUMN aevon.rules.value IS 'jsonpath of the number, as given; NULL: none.';
-COMMENT ON COLUMN aevon.rules.filter IS 'jsonpath that an event must match, as given; NULL: all.';
+COMMENT ON COLUMN aevon.rules.value IS 'jsonpath of the number; NULL: none.';
+COMMENT ON COLUMN aevon.rules.filter IS 'jsonpath that an event must match; NULL: all.';
 COMMENT ON COLUMN aevon.rules.dimensions IS 'Dimensions by name with their jsonpath.';
 COMMENT ON COLUMN aevon.rules.fingerprint IS 'SHA-256 of the definition.';
 COMMENT ON COLUMN aevon.rules.defined_by IS 'Role that defined it.';
 COMMENT ON COLUMN aevon.rules.defined_at IS 'When it was defined.';
-COMMENT ON COLUMN aevon.rules.active_at IS 'When it began to answer from buckets; NULL: not yet.';
+COMMENT ON COLUMN aevon.rules.active_at IS 'When it began to answer; NULL: not yet.';
 COMMENT ON COLUMN aevon.rules.retired_at IS 'When it was replaced or dropped; NULL: it was not.';
 
 COMMENT ON TABLE aevon.sweep_checkpoints IS 'The cut of each measure: which transactions'' events are inside its buckets.';

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use AevonTest;
+use Cwd qw(getcwd);
 use Exporter 'import';
 use File::Basename qw(basename);
 use PostgreSQL::Test::Utils;
@@ -30,6 +31,9 @@ sub run_regress_files
 	my $node = aevon_node($arg{name}, quiet => 1);
 	my $output = "$PostgreSQL::Test::Utils::log_path/$arg{name}";
 	mkdir $output;
+
+	# isolation specs cannot include a file: they load the oracle from here
+	local $ENV{PGOPTIONS} = '-c aevon_test.oracle=' . getcwd() . '/test/oracle.sql';
 	IPC::Run::run(
 		[
 			$arg{program}, "--bindir=$ENV{PGBIN}",

@@ -1,0 +1,400 @@
+-- oracle.sql
+--		What every answer must be: a recount of the raw log in plain SQL.
+--
+-- It knows the tables of the log, the names and the rules, jsonb and numeric;
+-- it shares no code with Aevon's fold, buckets, cuts or version switch.  Run
+-- as superuser after CREATE EXTENSION aevon.  Plain SQL without psql commands,
+-- so that any client can load it; loading it again changes nothing.
+--
+-- To see the differences of a tenant (no rows: every answer is right):
+--		SELECT * FROM aevon_test.differences('tenant');
+
+CREATE SCHEMA IF NOT EXISTS aevon_test;
+
+-- The jsonpath that a rule's text means.
+CREATE OR REPLACE FUNCTION aevon_test.path(source text) RETURNS jsonpath
+	LANGUAGE sql IMMUTABLE STRICT
+	AS $$
+	SELECT (CASE WHEN source ~ '^[A-Za-z_][A-Za-z0-9_]*$'
+			THEN '$."' || source || '"' ELSE source END)::jsonpath
+$$;
+
+-- The number that an event gives to a rule; NULL: none that can be used.
+CREATE OR REPLACE FUNCTION aevon_test.number_of(data jsonb, value text) RETURNS numeric
+	LANGUAGE plpgsql IMMUTABLE
+	AS $$
+DECLARE
+	item jsonb;
+	number numeric;
+BEGIN
+	BEGIN
+		item := jsonb_path_query_first(data, aevon_test.path(value));
+	EXCEPTION WHEN others THEN
+		RETURN NULL;
+	END;
+	IF jsonb_typeof(item) IS DISTINCT FROM 'number' THEN
+		RETURN NULL;
+	END IF;
+	number := trim_scale(item::numeric);
+	IF abs(number) >= '1e308'::numeric OR scale(number) > 308 THEN
+		RETURN NULL;
+	END IF;
+	RETURN number;
+END
+$$;
+
+-- Does an event match a filter?  NULL: evaluating it raised an error.
+CREATE OR REPLACE FUNCTION aevon_test.matches(data jsonb, filter text) RETURNS boolean
+	LANGUAGE plpgsql IMMUTABLE
+	AS $$
+DECLARE
+	items jsonb;
+BEGIN
+	IF filter IS NULL THEN
+		RETURN true;
+	END IF;
+	BEGIN
+		items := jsonb_path_query_array(data, aevon_test.path(filter));
+	EXCEPTION WHEN others THEN
+		RETURN NULL;
+	END;
+	IF jsonb_array_length(items) = 0 THEN
+		RETURN false;
+	ELSIF aevon_test.path(filter)::text ~ '^(strict )?\$.*\?\(.*\)$' THEN
+		RETURN true;			-- a selection: anything selected is a match
+	ELSIF jsonb_typeof(items -> 0) = 'boolean' THEN
+		RETURN items -> 0 = 'true';
+	ELSIF jsonb_typeof(items -> 0) = 'null' THEN
+		RETURN false;
+	ELSE
+		RETURN NULL;
+	END IF;
+END
+$$;
+
+-- The rule versions that answer for a tenant: per name the tenant's own rule,
+-- else the global one; of several live versions the active one.
+CREATE OR REPLACE FUNCTION aevon_test.rules_of(of_tenant text)
+	RETURNS TABLE (rule text, version integer, event_type text, operators text[],
+		value text, filter text)
+	LANGUAGE sql STABLE
+	AS $$
+	SELECT DISTINCT ON (r.name) r.name, r.version, r.event_type, r.operators, r.value, r.filter
+	FROM aevon.rules r
+	WHERE r.state <> 'retired'
+		AND (r.tenant_key = 0 OR r.tenant_key =
+			 (SELECT t.tenant_key FROM aevon.tenants t WHERE t.tenant = of_tenant))
+	ORDER BY r.name, r.tenant_key = 0, r.state <> 'active', r.version DESC
+$$;
+
+-- The raw log of a tenant by names, voided events left out.
+CREATE OR REPLACE FUNCTION aevon_test.log_of(of_tenant text)
+	RETURNS TABLE (principal text, event_id text, event_type text,
+		occurred_at timestamptz, data jsonb)
+	LANGUAGE sql STABLE
+	AS $$
+	SELECT p.principal, e.event_id, y.event_type, e.occurred_at, e.data
+	FROM aevon.tenants t
+	JOIN aevon.event_log e ON e.tenant_key = t.tenant_key
+	JOIN aevon.principals p ON p.principal_key = e.principal_key
+	JOIN aevon.event_types y ON y.type_key = e.type_key
+	WHERE t.tenant = of_tenant
+		AND NOT EXISTS (SELECT FROM aevon.voids v
+						WHERE v.principal_key = e.principal_key AND v.event_id = e.event_id)
+$$;
+
+-- The events that each rule of a tenant counts, with the number they give.
+-- skipped: the event counts, but gives none.
+CREATE OR REPLACE FUNCTION aevon_test.counted(of_tenant text)
+	RETURNS TABLE (rule text, principal text, event_id text, occurred_at timestamptz,
+		number numeric, skipped boolean)
+	LANGUAGE sql STABLE
+	AS $$
+	SELECT x.rule, x.principal, x.event_id, x.occurred_at, x.number,
+		x.matched IS NULL OR (x.value IS NOT NULL AND x.number IS NULL)
+	FROM (SELECT r.rule, r.value, l.principal, l.event_id, l.occurred_at, m.matched,
+			CASE WHEN m.matched AND r.value IS NOT NULL
+				THEN aevon_test.number_of(l.data, r.value) END AS number
+		  FROM aevon_test.rules_of(of_tenant) r
+		  JOIN aevon_test.log_of(of_tenant) l ON r.event_type IN ('*', l.event_type)
+		  CROSS JOIN LATERAL (SELECT aevon_test.matches(l.data, r.filter) AS matched) m) x
+	WHERE x.matched IS NOT FALSE
+$$;
+
+-- Length of a granularity's windows: total has none.
+CREATE OR REPLACE FUNCTION aevon_test.step_of(granularity text) RETURNS interval
+	LANGUAGE sql IMMUTABLE
+	AS $$
+	SELECT CASE WHEN granularity <> 'total' THEN left(granularity, -1)::integer
+		* CASE right(granularity, 1) WHEN 'm' THEN '1 minute' WHEN 'h' THEN '1 hour'
+			WHEN 'd' THEN '24 hours' END::interval END
+$$;
+
+-- First moment of the window that holds a time; grids begin at midnight, UTC.
+CREATE OR REPLACE FUNCTION aevon_test.window_of(granularity text, at timestamptz)
+	RETURNS timestamptz
+	LANGUAGE sql IMMUTABLE
+	AS $$
+	SELECT date_bin(aevon_test.step_of(granularity), at, '0001-01-01 00:00+00')
+$$;
+
+-- A rule's statistics by operator.
+CREATE OR REPLACE FUNCTION aevon_test.stats_of(operators text[], event_count bigint,
+		skipped bigint, sum numeric, min numeric, max numeric, last numeric)
+	RETURNS jsonb
+	LANGUAGE sql IMMUTABLE
+	AS $$
+	SELECT jsonb_object_agg(o.operator, CASE o.operator
+			WHEN 'count' THEN event_count
+			WHEN 'sum' THEN coalesce(sum, 0)
+			WHEN 'min' THEN min
+			WHEN 'max' THEN max
+			WHEN 'avg' THEN trim_scale(sum) / nullif(event_count - skipped, 0)
+			WHEN 'last' THEN last END)
+	FROM unnest(operators) AS o (operator)
+$$;
+
+-- Ranges worth asking a tenant about: everything; around a sample of its
+-- events, with ends exactly on an event, a microsecond off, and unaligned.
+CREATE OR REPLACE FUNCTION aevon_test.ranges_of(of_tenant text, samples integer DEFAULT 2)
+	RETURNS tstzrange[]
+	LANGUAGE sql STABLE
+	AS $$
+	SELECT array_agg(DISTINCT range) FROM (
+		SELECT '[-infinity,infinity)'::tstzrange
+		UNION ALL
+		SELECT unnest(ARRAY[
+			tstzrange('-infinity', at), tstzrange('-infinity', at + '1 us'),
+			tstzrange(at, 'infinity'), tstzrange(at + '1 us', 'infinity'),
+			tstzrange(at, at + '1 us'),
+			tstzrange(at - '17 seconds'::interval, at + '43 seconds'),
+			tstzrange(at - '00:40:29.999999'::interval, at + '02:10:00.000001'),
+			tstzrange(at - '27:13:11.5'::interval, at + '49:01:00.25')])
+		FROM (SELECT l.occurred_at AS at,
+				row_number() OVER (ORDER BY l.occurred_at, l.event_id) AS n,
+				count(*) OVER () AS total
+			  FROM aevon_test.log_of(of_tenant) l
+			  WHERE l.occurred_at BETWEEN '0001-01-03 00:00+00' AND '9999-12-28 00:00+00') s
+		WHERE n = 1 OR n = total OR n % greatest(total / greatest(samples, 1), 1) = 0
+		) AS r (range)
+$$;
+
+-- Every answer about a tenant, for every principal and the whole of it, every
+-- rule, each range and granularity: the rows where Aevon's answer is not the
+-- recount.  One statement, so one snapshot.  Ranges may not be empty.
+CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
+		ranges tstzrange[] DEFAULT NULL,
+		granularities text[] DEFAULT '{total,1m,1h,1d}')
+	RETURNS TABLE (principal text, rule text, range tstzrange, granularity text,
+		window_start timestamptz, answer jsonb, recount jsonb)
+	LANGUAGE sql STABLE SET jit = off
+	AS $$
+	WITH rules AS MATERIALIZED (
+		SELECT * FROM aevon_test.rules_of(of_tenant)
+	), counted AS MATERIALIZED (
+		SELECT c.*, g.granularity, aevon_test.window_of(g.granularity, c.occurred_at) AS window_start,
+			row_number() OVER (ORDER BY c.occurred_at, c.principal COLLATE "C", c.event_id COLLATE "C") AS place
+		FROM aevon_test.counted(of_tenant) c CROSS JOIN unnest(granularities) AS g (granularity)
+	), asked AS MATERIALIZED (
+		SELECT row_number() OVER () AS question, s.principal, r.range,
+			lower(r.range) AS since, upper(r.range) AS until, g.granularity
+		FROM (SELECT DISTINCT l.principal FROM aevon_test.log_of(of_tenant) l
+			  UNION ALL SELECT NULL) s
+		CROSS JOIN unnest(coalesce(ranges, aevon_test.ranges_of(of_tenant))) AS r (range)
+		CROSS JOIN unnest(granularities) AS g (granularity)
+		-- minutes of long finite ranges would be mostly empty windows
+		WHERE NOT (g.granularity = '1m' AND isfinite(lower(r.range)) AND isfinite(upper(r.range))
+			AND upper(r.range) - lower(r.range) > '6 hours'::interval)
+	), answers AS (
+		SELECT a.question, w.rule, w.window_start,
+			jsonb_build_object('window_end', w.window_end, 'event_count', w.event_count,
+				'value', w.value, 'stats', w.stats) AS answer
+		FROM asked a
+		CROSS JOIN LATERAL aevon_windows(of_tenant, a.principal, NULL, a.since, a.until,
+			a.granularity) w
+	), frames AS (
+		-- the windows that must be there, empty or not
+		SELECT a.question, r.rule, w.window_start
+		FROM asked a
+		CROSS JOIN rules r
+		CROSS JOIN LATERAL (
+			SELECT a.since WHERE a.granularity = 'total'
+			UNION ALL
+			SELECT generate_series(aevon_test.window_of(a.granularity, a.since),
+				a.until - '1 us'::interval, aevon_test.step_of(a.granularity))
+			WHERE a.granularity <> 'total'
+				AND isfinite(a.since) AND isfinite(a.until)) AS w (window_start)
+	), folded AS MATERIALIZED (
+		SELECT a.question, c.rule, coalesce(c.window_start, a.since) AS window_start,
+			count(*) AS event_count, count(*) FILTER (WHERE c.skipped) AS skipped,
+			sum(c.number) AS sum, min(c.number) AS min, max(c.number) AS max,
+			(array_agg(c.number ORDER BY c.place DESC) FILTER (WHERE c.number IS NOT NULL))[1] AS last
+		FROM asked a
+		JOIN counted c ON c.granularity = a.granularity
+			AND c.occurred_at >= a.since AND c.occurred_at < a.until
+			AND (a.principal IS NULL OR a.principal = c.principal)
+		GROUP BY 1, 2, 3
+	), recounts AS (
+		SELECT k.question, k.rule, k.window_start,
+			jsonb_build_object(
+				'window_end', coalesce(k.window_start + aevon_test.step_of(a.granularity), a.until),
+				'event_count', coalesce(f.event_count, 0),
+				'value', s.stats -> r.operators[1],
+				'stats', s.stats) AS recount
+		FROM (SELECT * FROM frames
+			  UNION SELECT d.question, d.rule, d.window_start FROM folded d) k
+		JOIN asked a ON a.question = k.question
+		JOIN rules r ON r.rule = k.rule
+		LEFT JOIN folded f ON f.question = k.question AND f.rule = k.rule
+			AND f.window_start = k.window_start
+		CROSS JOIN LATERAL (SELECT aevon_test.stats_of(r.operators, coalesce(f.event_count, 0),
+			coalesce(f.skipped, 0), f.sum, f.min, f.max, f.last) AS stats) s
+	)
+	SELECT q.principal, coalesce(a.rule, x.rule), q.range, q.granularity,
+		coalesce(a.window_start, x.window_start), a.answer, x.recount
+	FROM answers a
+	FULL JOIN recounts x ON x.question = a.question AND x.rule = a.rule
+		AND x.window_start = a.window_start
+	JOIN asked q ON q.question = coalesce(a.question, x.question)
+	WHERE a.answer IS DISTINCT FROM x.recount
+	ORDER BY 1, 2, 3, 4, 5
+$$;
+
+-- aevon_state against aevon_windows and the recount's skipped, over
+-- everything: the rules and subjects where they do not agree.
+CREATE OR REPLACE FUNCTION aevon_test.state_differences(of_tenant text)
+	RETURNS TABLE (principal text, rule text, answer jsonb, recount jsonb)
+	LANGUAGE sql STABLE SET jit = off
+	AS $$
+	WITH subjects AS (
+		SELECT DISTINCT l.principal FROM aevon_test.log_of(of_tenant) l
+		UNION ALL SELECT NULL
+	), answers AS (
+		SELECT s.principal, r.key AS rule, r.value AS answer
+		FROM subjects s
+		CROSS JOIN LATERAL jsonb_each(aevon_state(of_tenant, s.principal) -> 'rules') r
+	), recounts AS (
+		SELECT s.principal, r.rule, r.version, r.operators,
+			(SELECT count(*) FROM aevon_test.counted(of_tenant) c
+			 WHERE c.rule = r.rule AND c.skipped
+				AND (s.principal IS NULL OR c.principal = s.principal)) AS skipped,
+			w.event_count, w.stats
+		FROM subjects s
+		CROSS JOIN aevon_test.rules_of(of_tenant) r
+		CROSS JOIN LATERAL aevon_windows(of_tenant, s.principal, r.rule) w
+	)
+	SELECT coalesce(a.principal, x.principal), coalesce(a.rule, x.rule), a.answer, to_jsonb(x)
+	FROM answers a
+	FULL JOIN recounts x ON x.rule = a.rule AND coalesce(x.principal, '') = coalesce(a.principal, '')
+	WHERE (a.answer ->> 'version')::integer IS DISTINCT FROM x.version
+		OR a.answer -> 'operators' IS DISTINCT FROM to_jsonb(x.operators)
+		OR (a.answer ->> 'skipped')::bigint IS DISTINCT FROM x.skipped
+		OR jsonb_array_length(a.answer -> 'values') IS DISTINCT FROM 1
+		OR (a.answer #>> '{values,0,event_count}')::bigint IS DISTINCT FROM x.event_count
+		OR a.answer #> '{values,0,stats}' IS DISTINCT FROM x.stats
+		OR a.answer #> '{values,0,value}' IS DISTINCT FROM x.stats -> x.operators[1]
+	ORDER BY 1, 2
+$$;
+
+-- The view of the buckets against the recount by minutes: meant for a tenant
+-- whose events are all swept.  No rows: the view is right.
+CREATE OR REPLACE FUNCTION aevon_test.bucket_differences(of_tenant text)
+	RETURNS TABLE (principal text, rule text, window_start timestamptz, buckets jsonb, recount jsonb)
+	LANGUAGE sql STABLE SET jit = off
+	AS $$
+	WITH buckets AS (
+		SELECT b.principal, b.rule, b.window_start,
+			jsonb_build_object('event_count', b.event_count, 'skipped', b.skipped,
+				'sum', b.sum, 'min', b.min, 'max', b.max) AS state
+		FROM aevon.pre_aggregates b
+		JOIN aevon_test.rules_of(of_tenant) r ON r.rule = b.rule AND r.version = b.version
+		WHERE b.tenant = of_tenant
+	), recounts AS (
+		SELECT s.principal, c.rule, aevon_test.window_of('1m', c.occurred_at) AS window_start,
+			jsonb_build_object('event_count', count(*),
+				'skipped', count(*) FILTER (WHERE c.skipped),
+				'sum', coalesce(sum(c.number), 0), 'min', min(c.number), 'max', max(c.number)) AS state
+		FROM aevon_test.counted(of_tenant) c
+		CROSS JOIN LATERAL (VALUES (c.principal), (NULL)) AS s (principal)
+		GROUP BY 1, 2, 3
+	)
+	SELECT coalesce(b.principal, x.principal), coalesce(b.rule, x.rule),
+		coalesce(b.window_start, x.window_start), b.state, x.state
+	FROM buckets b
+	FULL JOIN recounts x ON (x.rule, x.window_start) = (b.rule, b.window_start)
+		AND coalesce(x.principal, '') = coalesce(b.principal, '')
+	WHERE b.state IS DISTINCT FROM x.state
+	ORDER BY 1, 2, 3
+$$;
+
+-- One line for a test's output: how much was compared, and what differed.
+CREATE OR REPLACE FUNCTION aevon_test.recount(of_tenant text,
+		OUT events bigint, OUT rules bigint, OUT differences bigint)
+	LANGUAGE sql STABLE
+	AS $$
+	SELECT (SELECT count(*) FROM aevon_test.log_of(of_tenant)),
+		(SELECT count(*) FROM aevon_test.rules_of(of_tenant)),
+		(SELECT count(*) FROM aevon_test.differences(of_tenant))
+			+ (SELECT count(*) FROM aevon_test.state_differences(of_tenant))
+$$;
+
+-- Helpers for tests ---------------------------------------------------------
+
+-- Sweep until nothing is left to sweep.
+CREATE OR REPLACE FUNCTION aevon_test.sweep(max_events bigint DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql
+	AS $$
+BEGIN
+	WHILE (SELECT s.more FROM aevon_sweep(max_events) s) LOOP
+	END LOOP;
+END
+$$;
+
+-- Run a statement; the SQLSTATE and message of its error, or 'ok'.  An error
+-- undoes the statement, as it would undo a transaction.
+CREATE OR REPLACE FUNCTION aevon_test.try(statement text) RETURNS text
+	LANGUAGE plpgsql
+	AS $$
+DECLARE
+	state text;
+	message text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'ok';
+EXCEPTION WHEN others THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+	RETURN state || ': ' || message;
+END
+$$;
+
+-- The same, when only the SQLSTATE is of interest.
+CREATE OR REPLACE FUNCTION aevon_test.state_of(statement text) RETURNS text
+	LANGUAGE sql
+	AS $$
+	SELECT split_part(aevon_test.try(statement), ':', 1)
+$$;
+
+-- Ingest pseudo-random events, the same ones for the same arguments: ids from
+-- `first` up, spread over `days` days from 2024-03-01, some of another type,
+-- some without a usable value.
+CREATE OR REPLACE FUNCTION aevon_test.fill(tenant text, principals integer, events integer,
+		first integer DEFAULT 1, days numeric DEFAULT 3)
+	RETURNS bigint
+	LANGUAGE sql
+	AS $$
+	SELECT b.accepted FROM aevon_ingest_batch(tenant, (
+		SELECT jsonb_agg(jsonb_build_object(
+			'principal', 'p' || (hashint4(i) & 1023) % principals,
+			'event_id', 'e' || i,
+			'event_type', CASE (hashint4(i + 1000003) & 7) WHEN 0 THEN 'other' ELSE 'use' END,
+			'occurred_at', '2024-03-01 00:00+00'::timestamptz
+				+ ((hashint4(i + 2000003) & 1048575) / 1048576.0 * days)::double precision * '1 day'::interval,
+			'data', CASE (hashint4(i + 3000017) & 15)
+				WHEN 0 THEN '{}'
+				WHEN 1 THEN '{"n": "7"}'
+				WHEN 2 THEN '{"n": null, "ok": true}'
+				ELSE jsonb_build_object('n', (hashint4(i + 4000037) & 65535) / 100.0 - 100,
+					'ok', (hashint4(i + 5000011) & 1) = 1)
+			END) ORDER BY i)
+		FROM generate_series(first, first + events - 1) i)) b
+$$;
