@@ -1,0 +1,51 @@
+-- A changed rule is a new version with buckets of its own: the old version
+-- answers until the new one has caught up, and nothing of it stays behind.
+\set ECHO none
+\getenv srcdir PG_ABS_SRCDIR
+\set setup :srcdir '/test/setup.sql'
+\i :setup
+\set ECHO all
+SELECT aevon_define_rule('r', 'use', '{sum,count}', 'a', tenant => 'changed_rule');
+SELECT aevon_ingest('changed_rule', 'p', 'e1', 'use', '2024-01-01 00:00+00', '{"a": 1, "b": 100}');
+SELECT aevon_ingest('changed_rule', 'p', 'e2', 'use', '2024-01-01 00:01+00', '{"a": 2, "b": 200}');
+SELECT aevon_test.sweep();
+SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r');
+
+-- the same again is no change
+SELECT aevon_define_rule('r', 'use', '{sum,count}', 'a', tenant => 'changed_rule');
+
+-- another value
+SELECT aevon_define_rule('r', 'use', '{sum,count}', 'b', tenant => 'changed_rule');
+SELECT rule, version, state FROM aevon.rule_versions WHERE tenant = 'changed_rule' ORDER BY version;
+SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r');
+SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r@2');
+SELECT aevon_ingest('changed_rule', 'p', 'e3', 'use', '2024-01-01 00:02+00', '{"a": 4, "b": 400}');
+SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r');
+SELECT * FROM aevon_test.recount('changed_rule');
+SELECT aevon_test.sweep();
+SELECT rule, version, state FROM aevon.rule_versions WHERE tenant = 'changed_rule' ORDER BY version;
+SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r');
+SELECT * FROM aevon_test.recount('changed_rule');
+SELECT count(*) FROM aevon_test.bucket_differences('changed_rule');
+
+-- back to the first definition: a third version, right again
+SELECT aevon_define_rule('r', 'use', '{sum,count}', 'a', tenant => 'changed_rule');
+SELECT aevon_test.sweep();
+SELECT rule, version, state FROM aevon.rule_versions WHERE tenant = 'changed_rule' ORDER BY version;
+SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r');
+SELECT * FROM aevon_test.recount('changed_rule');
+
+-- another filter, another type, other operators
+SELECT aevon_define_rule('r', 'use', '{avg,last,max}', 'a', '$.b > 150', tenant => 'changed_rule');
+SELECT aevon_test.sweep();
+SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r');
+SELECT aevon_define_rule('r', 'other', '{sum}', 'a', tenant => 'changed_rule');
+SELECT aevon_test.sweep();
+SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r');
+SELECT * FROM aevon_test.recount('changed_rule');
+
+-- what retired versions held is gone
+SELECT count(DISTINCT s.measure_key) AS measures
+FROM aevon.series s JOIN aevon.tenants t USING (tenant_key)
+WHERE t.tenant = 'changed_rule'
+	AND s.measure_key NOT IN (SELECT measure_key FROM aevon.rules WHERE state <> 'retired');
