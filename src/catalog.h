@@ -108,6 +108,8 @@ extern bool aevon_catalog_installed(void);
 #define Anum_voids_tenant_key 6
 #define Anum_voids_principal_key 7
 #define Anum_voids_event_id 8
+#define Anum_voids_reason 9
+#define Anum_voids_voided_by 10
 
 #define Anum_sweep_checkpoints_xmax 1
 #define Anum_sweep_checkpoints_swept_at 2

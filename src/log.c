@@ -66,9 +66,9 @@ typedef struct PartScan
 
 struct AevonLogScan
 {
-	bool		by_stamp;		/* merge parts by stamp, else one after another */
+	AttrNumber	order;			/* parts are merged by this 64-bit column */
 	int			count;
-	int			current;
+	int			current;		/* the part that gave the last row */
 	PartScan   *parts;
 };
 
@@ -77,9 +77,8 @@ static void begin_part(PartScan *part, const LogPart *where, LogIndex index,
 					   Snapshot snapshot, ScanKey keys, int nkeys);
 static void end_part(PartScan *part);
 static bool advance(PartScan *part);
-static PartScan *next_in_turn(AevonLogScan *scan);
-static PartScan *next_by_stamp(AevonLogScan *scan);
-static int64 slot_stamp(TupleTableSlot *slot);
+static PartScan *next_part(AevonLogScan *scan);
+static int64 slot_number(TupleTableSlot *slot, AttrNumber column);
 static void load_parts(void);
 static void load_part(Oid oid, LogPart *part);
 static int	compare_parts(const void *a, const void *b);
@@ -107,13 +106,10 @@ AevonLogScan *
 aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until)
 {
 	ScanKeyData keys[2];
-	AevonLogScan *scan;
 
 	ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
 	ScanKeyInit(&keys[1], 1, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(until));
-	scan = begin_scan(snapshot, INDEX_STAMP, keys, 2);
-	scan->by_stamp = true;
-	return scan;
+	return begin_scan(snapshot, INDEX_STAMP, keys, 2);
 }
 
 AevonLogScan *
@@ -151,7 +147,7 @@ aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row)
 	TupleTableSlot *slot;
 
 	CHECK_FOR_INTERRUPTS();
-	part = scan->by_stamp ? next_by_stamp(scan) : next_in_turn(scan);
+	part = next_part(scan);
 	if (part == NULL)
 		return false;
 
@@ -190,7 +186,7 @@ aevon_log_max_stamp(void)
 
 		begin_part(&part, &part_cache.parts[i], INDEX_STAMP, SnapshotAny, NULL, 0);
 		if (index_getnext_slot(part.scan, BackwardScanDirection, part.slot))
-			greatest = Max(greatest, slot_stamp(part.slot));
+			greatest = Max(greatest, slot_number(part.slot, Anum_event_log_stamp));
 		end_part(&part);
 	}
 	return greatest;
@@ -210,6 +206,7 @@ begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys)
 	AevonLogScan *scan = palloc0(sizeof(AevonLogScan));
 
 	load_parts();
+	scan->order = index == INDEX_STAMP ? Anum_event_log_stamp : Anum_event_log_occurred_at;
 	scan->count = part_cache.count;
 	scan->parts = palloc0(scan->count * sizeof(PartScan));
 	for (int i = 0; i < scan->count; i++)
@@ -246,22 +243,11 @@ advance(PartScan *part)
 	return !part->exhausted;
 }
 
+/* The part whose next row comes first in the scan's order. */
 static PartScan *
-next_in_turn(AevonLogScan *scan)
+next_part(AevonLogScan *scan)
 {
-	for (; scan->current < scan->count; scan->current++)
-	{
-		if (advance(&scan->parts[scan->current]))
-			return &scan->parts[scan->current];
-	}
-	return NULL;
-}
-
-/* The part whose next row has the least stamp. */
-static PartScan *
-next_by_stamp(AevonLogScan *scan)
-{
-	PartScan   *least = NULL;
+	PartScan   *first = NULL;
 
 	if (scan->parts[scan->current].started)
 		advance(&scan->parts[scan->current]);
@@ -273,21 +259,23 @@ next_by_stamp(AevonLogScan *scan)
 			advance(part);
 		if (part->exhausted)
 			continue;
-		if (least == NULL || slot_stamp(part->slot) < slot_stamp(least->slot))
+		if (first == NULL ||
+			slot_number(part->slot, scan->order) < slot_number(first->slot, scan->order))
 		{
-			least = part;
+			first = part;
 			scan->current = i;
 		}
 	}
-	return least;
+	return first;
 }
 
+/* A 64-bit column: a stamp or a time. */
 static int64
-slot_stamp(TupleTableSlot *slot)
+slot_number(TupleTableSlot *slot, AttrNumber column)
 {
 	bool		isnull;
 
-	return DatumGetInt64(slot_getattr(slot, Anum_event_log_stamp, &isnull));
+	return DatumGetInt64(slot_getattr(slot, column, &isnull));
 }
 
 static void

@@ -41,11 +41,11 @@ typedef struct AevonLogScan AevonLogScan;
 /* Events of stamps in [from, until), in ascending order of stamp. */
 extern AevonLogScan *aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until);
 
-/* Events of a principal that occurred in [since, until), by that time within a part. */
+/* Events of a principal that occurred in [since, until), by that time. */
 extern AevonLogScan *aevon_log_scan_principal(Snapshot snapshot, int32 principal_key,
 											  TimestampTz since, TimestampTz until);
 
-/* Events of a tenant that occurred in [since, until), by that time within a part. */
+/* Events of a tenant that occurred in [since, until), by that time. */
 extern AevonLogScan *aevon_log_scan_tenant(Snapshot snapshot, int32 tenant_key,
 										   TimestampTz since, TimestampTz until);
 

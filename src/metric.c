@@ -11,7 +11,6 @@
 #include "json.h"
 #include "metric.h"
 
-static Numeric number_at(const Jsonb *document, const char *key);
 static bool starts_at_zero(const char *key);
 
 Jsonb *
@@ -52,7 +51,7 @@ aevon_metric_delta(const Jsonb *now, const Jsonb *before)
 		if (token != WJB_VALUE)
 			continue;
 		if (before != NULL)
-			old = number_at(before, key);
+			old = aevon_metric_number(before, key);
 		else if (starts_at_zero(key))
 			old = int64_to_numeric(0);
 		if (item.type != jbvNumeric || old == NULL)
@@ -66,8 +65,8 @@ aevon_metric_delta(const Jsonb *now, const Jsonb *before)
 	return aevon_json_finish(&json);
 }
 
-static Numeric
-number_at(const Jsonb *document, const char *key)
+Numeric
+aevon_metric_number(const Jsonb *document, const char *key)
 {
 	JsonbValue	value;
 	JsonbValue *found = getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &document->root),

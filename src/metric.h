@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 #include "utils/jsonb.h"
+#include "utils/numeric.h"
 
 #include "bucket.h"
 #include "rule.h"
@@ -26,5 +27,8 @@ extern Jsonb *aevon_metric_stats(const AevonMeasure *measure, const AevonPartial
  * (`before` NULL) count, skipped and sum were 0.
  */
 extern Jsonb *aevon_metric_delta(const Jsonb *now, const Jsonb *before);
+
+/* A number of such a document by name; NULL if it is null or not there. */
+extern Numeric aevon_metric_number(const Jsonb *document, const char *key);
 
 #endif							/* AEVON_METRIC_H */

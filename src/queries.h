@@ -241,6 +241,22 @@ AEVON_QUERY(TAKE_TOUCHED_DAYS,
 	" WHERE c.caught_up LIMIT $1))"
 	" RETURNING d.series_key, d.day, s.measure_key",
 	INT8OID)
+AEVON_QUERY(HISTORY,
+	"SELECT '2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) day, revision, taken_at, status,"
+	" event_count, late_count, stats, delta, cut_xmax, cut_xip"
+	" FROM aevon.snapshots"
+	" WHERE series_key OPERATOR(pg_catalog.=) $1 AND day OPERATOR(pg_catalog.>=) $2"
+	" AND day OPERATOR(pg_catalog.<) $3"
+	" ORDER BY day, revision",
+	INT8OID, INT4OID, INT4OID)
+AEVON_QUERY(SNAPSHOT_CUT,
+	"SELECT cut_xmax, cut_xip FROM aevon.snapshots"
+	" WHERE series_key OPERATOR(pg_catalog.=) $1 AND day OPERATOR(pg_catalog.=) $2"
+	" AND revision OPERATOR(pg_catalog.<=) $3 AND revision OPERATOR(pg_catalog.>=) $4"
+	" ORDER BY revision DESC LIMIT 1",
+	INT8OID, INT4OID, INT4OID, INT4OID)
+AEVON_QUERY(LAST_TAKEN,
+	"SELECT pg_catalog.max(taken_at) FROM aevon.snapshots")
 AEVON_QUERY(LAST_SNAPSHOT,
 	"SELECT revision, event_count, late_count, stats,"
 	" status OPERATOR(pg_catalog.<>) 'provisional'"

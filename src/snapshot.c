@@ -81,13 +81,27 @@ aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result)
 	aevon_access_enter(&access);
 	if (aevon_guard_check(&base))
 	{
-		if (SPI_connect() != SPI_OK_CONNECT)
-			elog(ERROR, "SPI_connect failed");
+		aevon_catalog_connect();
 		snapshot_all(max_days, result);
-		if (SPI_finish() != SPI_OK_FINISH)
-			elog(ERROR, "SPI_finish failed");
+		aevon_catalog_finish();
 	}
 	aevon_access_leave(&access);
+}
+
+TimestampTz
+aevon_snapshot_last_taken(void)
+{
+	AevonAccess access;
+	Datum		taken_at;
+	bool		isnull;
+
+	aevon_access_enter(&access);
+	aevon_catalog_connect();
+	aevon_catalog_run(AEVON_QUERY_LAST_TAKEN, NULL, NULL, true);
+	taken_at = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	aevon_catalog_finish();
+	aevon_access_leave(&access);
+	return isnull ? 0 : DatumGetTimestampTz(taken_at);
 }
 
 static void

@@ -8,6 +8,7 @@
 #define AEVON_SNAPSHOT_H
 
 #include "postgres.h"
+#include "datatype/timestamp.h"
 
 typedef struct AevonSnapshotResult
 {
@@ -22,5 +23,8 @@ typedef struct AevonSnapshotResult
  * that are still catching up are left for later.
  */
 extern void aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result);
+
+/* When the last snapshot was taken; 0: never. */
+extern TimestampTz aevon_snapshot_last_taken(void);
 
 #endif							/* AEVON_SNAPSHOT_H */

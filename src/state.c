@@ -21,12 +21,11 @@
 #include "utils/tuplestore.h"
 
 #include "access.h"
-#include "dictionary.h"
 #include "fold.h"
-#include "guard.h"
 #include "json.h"
 #include "reader.h"
 #include "rule.h"
+#include "subject.h"
 
 /* Arguments of both functions, by position. */
 enum
@@ -69,7 +68,6 @@ static void refuse_unsupported(FunctionCallInfo fcinfo);
 static char *text_argument(FunctionCallInfo fcinfo, int number, const char *name);
 static TimestampTz time_argument(FunctionCallInfo fcinfo, int number, const char *name);
 static void answer_request(Request *request);
-static int32 find_tenant(Request *request, bool in_use);
 static List *measures_of(List *rules);
 static void check_window_count(const AevonQuestion *question);
 static bool finite_range(const AevonQuestion *question);
@@ -195,41 +193,20 @@ answer_request(Request *request)
 {
 	AevonQuestion *question = &request->question;
 	const AevonRuleSet *rules;
+	AevonSubject subject;
 	AevonAccess access;
-	bool		in_use;
-	int64		base;
 
 	question->snapshot = GetActiveSnapshot();
-	aevon_access_require(request->tenant, AEVON_PRIVILEGE_READ);
-	in_use = aevon_guard_check(&base);
-	question->tenant_key = find_tenant(request, in_use);
+	aevon_subject_resolve(request->tenant, request->principal, &subject);
+	question->tenant_key = subject.tenant_key;
+	question->principal_key = subject.principal_key;
+	question->nobody = subject.subject_key == 0;
 
 	aevon_access_enter(&access);
-	if (question->tenant_key != 0 && request->principal != NULL)
-		question->principal_key = aevon_dictionary_find(AEVON_DICTIONARY_PRINCIPAL,
-														question->tenant_key, request->principal);
 	rules = aevon_rule_load(question->snapshot);
 	request->rules = aevon_rule_select(rules, question->tenant_key, request->rule);
-	question->nobody = question->tenant_key == 0 ||
-		(request->principal != NULL && question->principal_key == 0);
 	request->answer = aevon_reader_read(question, measures_of(request->rules));
 	aevon_access_leave(&access);
-}
-
-/*
- * The tenant's key; 0 for one that is not in use, if the caller was given it by
- * name.  Others cannot tell such a tenant from a forbidden one.
- */
-static int32
-find_tenant(Request *request, bool in_use)
-{
-	int32		key = 0;
-
-	if (in_use)
-		key = aevon_dictionary_find(AEVON_DICTIONARY_TENANT, 0, request->tenant);
-	if (key == 0 && !aevon_access_bound(request->tenant, AEVON_PRIVILEGE_READ))
-		aevon_access_unknown_tenant(request->tenant);
-	return key;
 }
 
 static List *

@@ -108,8 +108,7 @@ insert_void(const Voiding *voiding)
 	if (principal_key == 0)
 		raise_unknown_event(voiding);
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	aevon_catalog_connect();
 	values[0] = Int32GetDatum(principal_key);
 	values[1] = CStringGetTextDatum(voiding->event_id);
 	aevon_catalog_run(AEVON_QUERY_FIND_EVENT, values, NULL, false);
@@ -123,7 +122,7 @@ insert_void(const Voiding *voiding)
 	values[6] = CStringGetTextDatum(voiding->voided_by);
 	aevon_catalog_run(AEVON_QUERY_ADD_VOID, values, NULL, false);
 	inserted = SPI_processed == 1;
-	SPI_finish();
+	aevon_catalog_finish();
 	return inserted;
 }
 

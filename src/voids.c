@@ -90,6 +90,22 @@ aevon_voids_find(AevonVoids *voids, const AevonLogRow *row, AevonVoid *found)
 	return any;
 }
 
+char *
+aevon_voids_reason(const AevonVoids *voids)
+{
+	bool		isnull;
+
+	return TextDatumGetCString(slot_getattr(voids->slot, Anum_voids_reason, &isnull));
+}
+
+char *
+aevon_voids_author(const AevonVoids *voids)
+{
+	bool		isnull;
+
+	return TextDatumGetCString(slot_getattr(voids->slot, Anum_voids_voided_by, &isnull));
+}
+
 void
 aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range, AevonVoidVisitor visitor,
 				  void *context)

@@ -37,6 +37,10 @@ extern void aevon_voids_close(AevonVoids *voids);
 /* The void of an event, if there is one.  `voids` may be NULL: there is none. */
 extern bool aevon_voids_find(AevonVoids *voids, const AevonLogRow *row, AevonVoid *found);
 
+/* Why, and by whom, the event that aevon_voids_find found last was voided; palloc'd. */
+extern char *aevon_voids_reason(const AevonVoids *voids);
+extern char *aevon_voids_author(const AevonVoids *voids);
+
 /* Ways to list voids. */
 typedef enum AevonVoidOrder
 {

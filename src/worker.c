@@ -40,12 +40,14 @@
 #include "guc.h"
 #include "rulefile.h"
 #include "shmem.h"
+#include "snapshot.h"
 #include "sweep.h"
 #include "worker.h"
 
 #define LOCK_TIMEOUT "5s"		/* for each lock a sweep needs */
 #define TURN_MS 10000			/* shortest turn while a backlog is left */
 #define PAUSE_MS 1000			/* after a lock timeout; doubled each time */
+#define SNAPSHOT_DAYS 20000		/* changed days that one transaction looks at */
 #define PRUNE_MS 3600000		/* between two prunings of aevon.sweeps */
 #define KEEP_SWEEPS_DAYS 7		/* rows of aevon.sweeps are kept that long */
 
@@ -56,6 +58,8 @@ typedef struct Worker
 	TimestampTz round_start;
 	TimestampTz next_round;
 	TimestampTz next_prune;
+	TimestampTz next_snapshot;	/* 0: not known yet */
+	bool		more_days;		/* a bounded run of snapshots left some */
 	bool		installed;		/* what the last look found */
 	bool		has_row;		/* the guard's row is there, and fits */
 	bool		refused;		/* the guard's refusal has been logged */
@@ -78,6 +82,9 @@ static void load_rule_files(Worker *worker);
 static bool drain(Worker *worker);
 static void sweep_batch(Worker *worker);
 static void note_success(Worker *worker);
+static void take_snapshots(Worker *worker);
+static void plan_snapshots(Worker *worker);
+static void snapshot_days(Worker *worker);
 static void prune(Worker *worker);
 static void prune_sweeps(Worker *worker);
 static void handle_error(Worker *worker, ErrorData *error);
@@ -145,7 +152,10 @@ run_round(Worker *worker)
 	{
 		load_rules(worker);
 		if (drain(worker))
+		{
+			take_snapshots(worker);
 			prune(worker);
+		}
 	}
 	if (worker->pause_ms > 0)
 		worker->next_round = after_ms(GetCurrentTimestamp(), worker->pause_ms);
@@ -280,6 +290,54 @@ note_success(Worker *worker)
 	snprintf(activity, sizeof(activity), "aevon sweep: " INT64_FORMAT " events, done",
 			 worker->event_count);
 	pgstat_report_activity(STATE_IDLE, activity);
+}
+
+/*
+ * Take snapshots every aevon.snapshot_interval, in bounded transactions.  When
+ * the next are due outlives this process: it follows from the last ones.
+ */
+static void
+take_snapshots(Worker *worker)
+{
+	ErrorData  *error = NULL;
+
+	if (aevon_snapshot_interval_ms == 0)
+		return;
+	if (worker->next_snapshot == 0)
+		error = run_step(worker, plan_snapshots);
+	if (error == NULL && GetCurrentTimestamp() >= worker->next_snapshot)
+	{
+		pgstat_report_activity(STATE_RUNNING, "aevon snapshot");
+		do
+		{
+			CHECK_FOR_INTERRUPTS();
+			error = run_step(worker, snapshot_days);
+		} while (error == NULL && worker->more_days);
+		pgstat_report_activity(STATE_IDLE, "aevon snapshot: done");
+		if (error == NULL)
+			worker->next_snapshot = after_ms(worker->round_start, aevon_snapshot_interval_ms);
+	}
+	if (error != NULL)
+		handle_error(worker, error);
+}
+
+static void
+plan_snapshots(Worker *worker)
+{
+	TimestampTz last = aevon_snapshot_last_taken();
+
+	worker->next_snapshot = last == 0 ? worker->round_start :
+		Min(after_ms(last, aevon_snapshot_interval_ms),
+			after_ms(worker->round_start, aevon_snapshot_interval_ms));
+}
+
+static void
+snapshot_days(Worker *worker)
+{
+	AevonSnapshotResult result;
+
+	aevon_snapshot_run(SNAPSHOT_DAYS, &result);
+	worker->more_days = result.more;
 }
 
 /* Delete old rows of aevon.sweeps, once an hour. */

@@ -277,6 +277,7 @@ CREATE TABLE aevon.snapshots (
 	delta       jsonb NOT NULL,
 	PRIMARY KEY (series_key, day, revision)
 );
+CREATE INDEX snapshots_taken_at ON aevon.snapshots (taken_at);
 
 -- The log of sweeps.
 CREATE SEQUENCE aevon.sweep_id_seq;
@@ -557,6 +558,23 @@ CREATE FUNCTION aevon_snapshot()
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'aevon_snapshot_sql';
 
+CREATE FUNCTION aevon_history(tenant text, principal text DEFAULT NULL, rule text DEFAULT NULL,
+		since date DEFAULT '-infinity', until date DEFAULT 'infinity', dims jsonb DEFAULT NULL)
+	RETURNS TABLE (rule text, day date, revision integer, taken_at timestamptz, status text,
+		event_count bigint, late_count bigint, value numeric, delta numeric, stats jsonb, cut text)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100
+	AS 'MODULE_PATHNAME', 'aevon_history_sql';
+
+CREATE FUNCTION aevon_explain(tenant text, principal text, rule text, day date,
+		revision integer DEFAULT NULL, dims jsonb DEFAULT NULL, max_rows integer DEFAULT 1000,
+		after text DEFAULT NULL)
+	RETURNS TABLE (principal text, event_id text, change text, occurred_at timestamptz,
+		ingested_at timestamptz, delay interval, late boolean, count_change integer,
+		value_change numeric, voided_at timestamptz, reason text, voided_by text,
+		"position" text)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100
+	AS 'MODULE_PATHNAME', 'aevon_explain_sql';
+
 CREATE FUNCTION aevon_adopt()
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -686,6 +704,18 @@ COMMENT ON FUNCTION aevon_void(text, text, text, text) IS
 Arguments: tenant, principal, event_id: the event; it must be visible to the caller''s transaction; reason: why, at most 1000 characters, kept for whoever asks later.
 Result: ''voided'', or ''duplicate'' if it is void already, which changes nothing (its first reason stays). To replace an event, void it and ingest another one under a new event_id: the old id stays taken.
 Errors: 22004 NULL argument; 22023 empty argument; 22001 too long; 42501 without the void privilege; 42704 no such event; 25006 read-only transaction; 55000 restored tables not adopted; 40001 under REPEATABLE READ.';
+
+COMMENT ON FUNCTION aevon_history(text, text, text, date, date, jsonb) IS
+'Every snapshot of the days of a metric: how each day''s value came to be what it is.
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule; since, until: half-open range of UTC days; dims: not supported yet.
+Result: by rule, day and revision: when it was taken, its status (provisional, final, revised), event_count, late_count (of these, ingested after the day''s end), value (the rule''s first operator), delta (against the revision before), stats (every statistic), cut.
+Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 0A000; 55000.';
+
+COMMENT ON FUNCTION aevon_explain(text, text, text, date, integer, jsonb, integer, text) IS
+'The events behind a day of a metric, or behind one of its revisions.
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version; day: a UTC day; revision: what changed from the snapshot before to this one, NULL for every event of the day as of now; dims: not supported yet; max_rows: 1 to 100000; after: "position" of the last row of the page before.
+Result: by occurred_at, principal and event_id: change (added, or voided), delay (ingested_at less occurred_at), late (ingested after the day''s end), count_change and value_change (what the event added or took away; 0 for an event of the day that is void), and of voided ones when, why and by whom. The changes of a revision add up to its delta of count and sum.
+Errors: 22004; 22008 infinite day; 22023 bad page; 42501; 42704 unknown rule or revision; 0A000; 55000.';
 
 COMMENT ON FUNCTION aevon_snapshot() IS
 'Sweep, then add a snapshot for each (series, UTC day) whose metric changed since its last one: aevon.snapshots. The worker does it every aevon.snapshot_interval.
