@@ -11,11 +11,15 @@
 
 #include "yamltokens.h"
 
+/* Deepest nesting; libyaml takes time by its square. */
+#define MAX_DEPTH 32
+
 typedef struct TokenList
 {
 	AevonYamlToken *tokens;
 	int			count;
 	int			room;
+	int			depth;			/* of lists and mappings, open now */
 	int		   *line;
 	yaml_parser_t parser;
 	yaml_event_t event;			/* all zero, or allocated */
@@ -23,6 +27,7 @@ typedef struct TokenList
 
 static void read_tokens(TokenList *list);
 static bool add_token(TokenList *list, const yaml_event_t *event);
+static void open_token(TokenList *list, AevonYamlType type);
 static AevonYamlToken *next_token(TokenList *list);
 static void add_scalar(TokenList *list, const yaml_event_t *event);
 static bool is_null(const yaml_event_t *event);
@@ -85,13 +90,14 @@ add_token(TokenList *list, const yaml_event_t *event)
 			add_scalar(list, event);
 			return false;
 		case YAML_SEQUENCE_START_EVENT:
-			next_token(list)->type = AEVON_YAML_LIST;
+			open_token(list, AEVON_YAML_LIST);
 			return false;
 		case YAML_MAPPING_START_EVENT:
-			next_token(list)->type = AEVON_YAML_MAPPING;
+			open_token(list, AEVON_YAML_MAPPING);
 			return false;
 		case YAML_SEQUENCE_END_EVENT:
 		case YAML_MAPPING_END_EVENT:
+			list->depth--;
 			next_token(list)->type = AEVON_YAML_END;
 			return false;
 		case YAML_STREAM_END_EVENT:
@@ -100,6 +106,16 @@ add_token(TokenList *list, const yaml_event_t *event)
 		default:
 			return false;
 	}
+}
+
+static void
+open_token(TokenList *list, AevonYamlType type)
+{
+	if (++list->depth > MAX_DEPTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("YAML is nested more than %d levels deep", MAX_DEPTH)));
+	next_token(list)->type = type;
 }
 
 static AevonYamlToken *

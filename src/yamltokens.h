@@ -34,7 +34,7 @@ typedef struct AevonYamlToken
  * The tokens of all documents of a text, the last of them FINISH; palloc'd.
  * Raises 22023 for text that is not YAML, for aliases, and for zero bytes in
  * strings, 22021 or 22P05 for characters that the server's encoding lacks,
- * 54000 for too many tokens; *line is where, then.
+ * 54000 for too many tokens or levels; *line is where, then.
  */
 extern AevonYamlToken *aevon_yamltokens_read(const char *text, size_t length, int *line);
 
