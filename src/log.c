@@ -300,8 +300,15 @@ load_parts(void)
 	}
 
 	descriptor = RelationGetPartitionDesc(log, true);
+	if (descriptor->nparts == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the event log has no parts"),
+				 errhint("Attach the parts of aevon.event_log again.")));
 	parts = MemoryContextAllocZero(CacheMemoryContext,
-								   Max(descriptor->nparts, 1) * sizeof(LogPart));
+								   descriptor->nparts * sizeof(LogPart));
+	/* an error on the way must leave no cache, a change on the way no valid one */
+	part_cache.log = InvalidOid;
 	part_cache.valid = true;
 	for (int i = 0; i < descriptor->nparts; i++)
 		load_part(descriptor->oids[i], &parts[i]);

@@ -14,6 +14,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -145,9 +146,12 @@ ingest_from(Staging *staging)
 static void
 check_source(Staging *staging)
 {
-	char		kind = get_rel_relkind(staging->source);
+	char		kind;
 	int			fields = 0;
 
+	/* what is checked must still be so when it is read */
+	LockRelationOid(staging->source, AccessShareLock);
+	kind = get_rel_relkind(staging->source);
 	staging->name = get_rel_name(staging->source);
 	staging->schema = get_namespace_name(get_rel_namespace(staging->source));
 	if (kind == '\0' || staging->name == NULL || staging->schema == NULL)

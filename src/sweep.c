@@ -340,8 +340,9 @@ fold_stamps(Sweep *sweep, Batch *batch, int64 from, int64 until)
 		last = row.stamp;
 		fold_row(sweep, batch, &row);
 		sweep->max_events--;
-		if ((++sweep->result->event_count & 0xff) == 0 &&
-			(sweep->groups->members >= MAX_GROUPS ||
+		sweep->result->event_count++;
+		if (sweep->groups->members >= MAX_GROUPS ||
+			((sweep->result->event_count & 0xff) == 0 &&
 			 MemoryContextMemAllocated(sweep->work, true) > MAX_GROUP_BYTES))
 		{
 			write_groups(sweep, batch);
