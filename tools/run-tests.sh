@@ -11,6 +11,7 @@ export PG_TEST_PORT_DIR=$TMPDIR/ports   # files running at once share no port
 export PG_REGRESS=$PGXS_DIR/src/test/regress/pg_regress
 export PG_ISOLATION_REGRESS=$PGXS_DIR/src/test/isolation/pg_isolation_regress
 export PERL5LIB=$PWD/test/lib:$PGXS_DIR/src/test/perl
+export PG_TEST_TIMEOUT_DEFAULT=${PG_TEST_TIMEOUT_DEFAULT:-120}
 
 files=("$@")
 if [ "${#files[@]}" = 0 ] && [ -n "${TESTS:-}" ]; then

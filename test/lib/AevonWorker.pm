@@ -60,8 +60,9 @@ sub start_orders
 {
 	my ($node, $database, $count) = @_;
 
-	define_spent($node, $database);
+	# the new rule wakes the worker: it must find the orders there
 	ingest_orders($node, $database, 1, $count);
+	define_spent($node, $database);
 	wait_until_swept($node, $database, 'the first orders');
 	return;
 }
