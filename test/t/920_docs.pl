@@ -1,14 +1,15 @@
 # The documentation says what the code does.
 #
 # - Every ```sql block of README.md and docs/*.md runs, file by file, in order,
-#   in a database of its own.  A statement ends with a semicolon at the end of
-#   a line.  One that must fail carries a comment "-- ERROR: SQLSTATE"; any other
+#   in a database of its own.  A statement ends with a semicolon, or with \gset,
+#   at the end of a line.  One that must fail carries a comment "-- ERROR: SQLSTATE"; any other
 #   must not.
 # - A ```text block right behind an ```sql block is what psql prints for it; in
 #   it "…" stands for anything within a line.
 # - The ```yaml blocks are rule files that aevon_load_rules takes.
 # - Every setting, public function, public view and SQLSTATE column is described,
-#   every file named in backquotes exists, and every link leads somewhere.
+#   every file named in backquotes exists, every link leads somewhere, and
+#   figures are the recorded ones.
 use strict;
 use warnings;
 
@@ -29,6 +30,7 @@ run_file($_) foreach @files;
 check_coverage();
 check_paths($_) foreach @files;
 check_links($_) foreach @files;
+check_recorded_figures();
 $node->stop;
 done_testing();
 
@@ -86,7 +88,7 @@ sub statements
 		next if !@lines && $line !~ /\S/;
 		$first = $number if !@lines;
 		push @lines, $line;
-		next if $line !~ /;\s*(--.*)?$/ && !(@lines == 1 && $line =~ /^\\/);
+		next if $line !~ /(;\s*(--.*)?|\\gset)$/ && !(@lines == 1 && $line =~ /^\\/);
 		my $source = join "\n", @lines;
 		my ($error) = $source =~ /-- ERROR: (\w{5})/;
 		push @statements,
@@ -312,6 +314,15 @@ sub check_links
 		}
 	}
 	is("@broken", '', "$file has links that lead somewhere");
+	return;
+}
+
+# Figures of a benchmark that a page shows are the recorded ones.
+sub check_recorded_figures
+{
+	my ($table) = slurp_file('bench/results-sizes.md') =~ /^(\| \|.*)\z/ms;
+
+	ok(index($text{'docs/design.md'}, $table) >= 0, 'docs/design.md shows the recorded row sizes');
 	return;
 }
 
