@@ -56,7 +56,8 @@ typedef struct Launcher
 	TimestampTz room_at;		/* no start before: the server has no room */
 	int			room_ms;		/* how long to wait the next time */
 	TimestampTz complain_at;	/* no message about it before */
-	bool		full_reported;	/* more databases than slots */
+	bool		full;			/* the last scan found too few slots */
+	bool		full_reported;
 } Launcher;
 
 /* A slot and its number. */
@@ -159,17 +160,17 @@ static long
 run_pass(Launcher *launcher)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	bool		changed = aevon_shmem_take_databases_changed();
+	uint32		news = aevon_shmem_take_news();
 
 	review_slots(launcher, now);
-	if (now >= launcher->forget_at)
+	if (now >= launcher->forget_at || (news & AEVON_NEWS_NO_SLOT))
 	{
 		list_free(launcher->absent);
 		launcher->absent = NIL;
 		launcher->forget_at = TimestampTzPlusMilliseconds(now, FORGET_MS);
-		changed = true;
+		launcher->scan_at = now;
 	}
-	if (changed || now >= launcher->scan_at)
+	if (news != 0 || now >= launcher->scan_at)
 	{
 		launcher->scan_at = TimestampTzPlusMilliseconds(now, SCAN_MS);
 		scan_databases(launcher);
@@ -220,12 +221,16 @@ scan_databases(Launcher *launcher)
 			!aevon_shmem_add(lfirst_oid(cell)))
 			full = true;
 	}
-	if (full && !launcher->full_reported)
+	/* the first time, slots may be taken by databases without the extension */
+	if (full && launcher->full && !launcher->full_reported)
+	{
+		launcher->full_reported = true;
 		ereport(LOG,
 				(errmsg("Aevon looks after the first %d databases only",
 						aevon_shmem_slot_count()),
 				 errhint("Increase \"aevon.max_databases\" and restart the server.")));
-	launcher->full_reported = full;
+	}
+	launcher->full = full;
 
 	foreach(cell, launcher->absent)
 	{
@@ -281,6 +286,9 @@ review_slots(Launcher *launcher, TimestampTz now)
 			launcher->absent = list_append_unique_oid(launcher->absent, slot.database);
 			MemoryContextSwitchTo(outer);
 			aevon_shmem_remove(i);
+			if (launcher->full)
+				launcher->scan_at = now;
+			launcher->full = false;
 		}
 		else if (slot.state == AEVON_WORKER_STARTING && start_failed(launcher, i, &slot, now))
 			aevon_shmem_unclaim(i, slot.ticket, TimestampTzPlusMilliseconds(now, RETRY_MS));
@@ -326,6 +334,7 @@ start_workers(Launcher *launcher, TimestampTz now)
 				break;
 		}
 	}
+	turned_away = Max(turned_away, running - aevon_max_workers);
 	if (turned_away > 0)
 		ask_to_leave(launcher, turned_away);
 }

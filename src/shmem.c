@@ -41,7 +41,7 @@ typedef struct SharedArea
 	LWLock	   *lock;
 	ConditionVariable left;		/* a worker's process has ended */
 	Latch	   *launcher;		/* NULL: there is none */
-	bool		databases_changed;
+	uint32		news;			/* AEVON_NEWS_... */
 	pg_atomic_uint32 generation;	/* changes when a slot is taken or freed */
 	int			slot_count;
 	Oid		   *holds;			/* by backend id, InvalidOid: none */
@@ -216,16 +216,16 @@ aevon_shmem_attach_launcher(void)
 	LWLockRelease(shared->lock);
 }
 
-bool
-aevon_shmem_take_databases_changed(void)
+uint32
+aevon_shmem_take_news(void)
 {
-	bool		result;
+	uint32		news;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	result = shared->databases_changed;
-	shared->databases_changed = false;
+	news = shared->news;
+	shared->news = 0;
 	LWLockRelease(shared->lock);
-	return result;
+	return news;
 }
 
 bool
@@ -485,7 +485,7 @@ tell_notes(void)
 	if (pending.databases)
 	{
 		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-		shared->databases_changed = true;
+		shared->news |= AEVON_NEWS_DATABASES;
 		wake_launcher();
 		LWLockRelease(shared->lock);
 	}
@@ -505,6 +505,11 @@ tell_change(void)
 			enter_state(slot, AEVON_WORKER_WAITING);
 		slot->seen.due_at = GetCurrentTimestamp();
 		wake(slot, AEVON_WISH_CHECK);
+	}
+	else
+	{
+		shared->news |= AEVON_NEWS_NO_SLOT;
+		wake_launcher();
 	}
 	LWLockRelease(shared->lock);
 }

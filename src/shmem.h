@@ -46,6 +46,10 @@ typedef enum AevonWorkerState
 #define AEVON_WISH_CHECK	0x02	/* extension, guard or rules changed */
 #define AEVON_WISH_YIELD	0x04	/* another database waits for its turn */
 
+/* What the launcher is told; bits. */
+#define AEVON_NEWS_DATABASES	0x01	/* some came, went or changed */
+#define AEVON_NEWS_NO_SLOT		0x02	/* a change in one that has no slot */
+
 #define AEVON_ERROR_LENGTH 256
 
 /* A slot as it was at one moment. */
@@ -117,8 +121,8 @@ extern bool aevon_shmem_read(int number, AevonSlot *out);
 /* The calling process's latch is the one to be set; until it exits. */
 extern void aevon_shmem_attach_launcher(void);
 
-/* True once after each change of the list of databases. */
-extern bool aevon_shmem_take_databases_changed(void);
+/* What happened since the last call; AEVON_NEWS_... */
+extern uint32 aevon_shmem_take_news(void);
 
 /* A slot for a database, WAITING and due now, unless it has one; false: all taken. */
 extern bool aevon_shmem_add(Oid database);

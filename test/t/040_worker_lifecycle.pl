@@ -111,8 +111,18 @@ my $session = $node->background_psql('copy');
 my ($status, $stdout, $stderr) = $node->psql('postgres', 'DROP DATABASE copy');
 isnt($status, 0, 'DROP DATABASE fails where somebody is connected');
 like($stderr, qr/There is 1 other session using the database/, 'the worker is not counted');
-$session->quit;
 wait_for_worker($node, 'copy', "state = 'idle'", 'the worker is back after a failed DROP DATABASE');
+
+# the session that drops it is ended while it waits
+my $drop = IPC::Run::start(
+	[ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'DROP DATABASE copy' ],
+	'>', \$stdout, '2>', \$stderr);
+wait_for_worker($node, 'copy', 'pid IS NULL', 'the worker is kept away while DROP DATABASE waits');
+$node->safe_psql('postgres',
+	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'DROP DATABASE copy'");
+$drop->finish;
+wait_for_worker($node, 'copy', "state = 'idle'", 'the worker is back after that session was ended');
+$session->quit;
 quickly('DROP DATABASE copy', 'DROP DATABASE');
 wait_for_no_worker($node, 'copy', 'the worker ends with the database');
 quickly('DROP DATABASE two', 'DROP DATABASE of another one');

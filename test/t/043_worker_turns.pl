@@ -22,7 +22,39 @@ max_logical_replication_workers = 0
 max_parallel_workers = 0
 EOC
 like($log, qr/all background worker slots are in use/, 'the log tells of missing room');
+few_slots();
 done_testing();
+
+# More databases than slots in shared memory: those without the extension do
+# not keep theirs, and a database that finds none is not forgotten.
+sub few_slots
+{
+	my $node = aevon_node('worker_slots', preload => 'aevon', conf => "aevon.max_databases = 3\n");
+
+	$node->safe_psql('postgres', 'CREATE EXTENSION aevon');
+	$node->safe_psql('postgres', "CREATE DATABASE $_") foreach map { "plain$_" } 1 .. 4;
+	aevon_create($node, $_) foreach qw(db1 db2);
+	$node->restart;
+	wait_for_worker($node, $_, "state = 'idle'", "few slots: a worker in $_") foreach qw(db1 db2);
+	aevon_create($node, 'db3');
+	$node->wait_for_log(qr/Aevon looks after the first 3 databases only/);
+	pass('few slots: the log tells of it');
+	$node->safe_psql('postgres', 'DROP DATABASE db1');
+	wait_for_worker($node, 'db3', "state = 'idle'", 'few slots: one that is freed is used');
+
+	# settings that take effect at once
+	$node->safe_psql('postgres', 'ALTER SYSTEM SET aevon.max_workers = 0');
+	$node->reload;
+	ok( $node->poll_query_until(
+			'postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'aevon worker'"),
+		'max_workers = 0: all leave');
+	$node->safe_psql('postgres', 'ALTER SYSTEM RESET aevon.max_workers');
+	$node->reload;
+	start_orders($node, $_, 500) foreach qw(db2 db3);
+	is_recount($node, $_, "few slots, $_") foreach qw(db2 db3);
+	$node->stop;
+	return;
+}
 
 sub take_turns
 {
