@@ -300,6 +300,8 @@ start_failed(Launcher *launcher, int number, const AevonSlot *slot, TimestampTz 
 {
 	pid_t		pid;
 
+	if (slot->pid != 0)
+		return false;			/* it connects */
 	if (launcher->handles[number] != NULL)
 		return GetBackgroundWorkerPid(launcher->handles[number], &pid) == BGWH_STOPPED;
 	return now >= TimestampTzPlusMilliseconds(slot->state_since, START_TIMEOUT_MS);
@@ -463,12 +465,13 @@ ask_to_leave(Launcher *launcher, int count)
 	{
 		AevonSlot  *slot = &candidates[found].slot;
 
-		if (!aevon_shmem_read(i, slot) || slot->pid == 0)
+		if (!aevon_shmem_read(i, slot))
 			continue;
 		candidates[found].number = i;
-		if (slot->state == AEVON_WORKER_CHECKING || launcher->asked[i] == slot->ticket)
+		if (slot->state == AEVON_WORKER_STARTING || slot->state == AEVON_WORKER_CHECKING ||
+			(slot->pid != 0 && launcher->asked[i] == slot->ticket))
 			count--;			/* is about to leave, or to become idle */
-		else
+		else if (slot->pid != 0)
 			found++;
 	}
 	for (; count > 0 && found > 0; count--)

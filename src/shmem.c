@@ -25,7 +25,7 @@
 
 #define TRANCHE_NAME "aevon"
 #define HOLD_TIMEOUT_MS 10000	/* longest wait for a worker to leave */
-#define HOLD_REPEAT_MS 1000		/* the signal is sent again after that */
+#define HOLD_PATIENCE_MS 1000	/* then it is terminated */
 
 /* `seen` is guarded by the lock, but for its tail and wishes, which are unused. */
 typedef struct SharedSlot
@@ -88,7 +88,7 @@ static void tell_notes(void);
 static void tell_change(void);
 static void move_tail(int64 ingested, int64 swept);
 static void exit_backend(int code, Datum argument);
-static bool worker_has_left(Oid database);
+static bool worker_has_left(Oid database, bool impatient);
 static bool held(Oid database);
 static SharedSlot *slot_of(Oid database);
 static SharedSlot *cached_slot(void);
@@ -148,7 +148,8 @@ aevon_shmem_note_databases(void)
 void
 aevon_shmem_hold(Oid database)
 {
-	TimestampTz deadline;
+	TimestampTz start;
+	long		waited = 0;
 
 	if (shared == NULL)
 		return;
@@ -158,10 +159,13 @@ aevon_shmem_hold(Oid database)
 	holding = true;
 	LWLockRelease(shared->lock);
 
-	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), HOLD_TIMEOUT_MS);
+	start = GetCurrentTimestamp();
 	ConditionVariablePrepareToSleep(&shared->left);
-	while (!worker_has_left(database) && GetCurrentTimestamp() < deadline)
-		(void) ConditionVariableTimedSleep(&shared->left, HOLD_REPEAT_MS, PG_WAIT_EXTENSION);
+	while (waited < HOLD_TIMEOUT_MS && !worker_has_left(database, waited >= HOLD_PATIENCE_MS))
+	{
+		(void) ConditionVariableTimedSleep(&shared->left, HOLD_PATIENCE_MS, PG_WAIT_EXTENSION);
+		waited = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+	}
 	ConditionVariableCancelSleep();
 }
 
@@ -277,7 +281,8 @@ aevon_shmem_unclaim(int number, uint32 ticket, TimestampTz due_at)
 	SharedSlot *slot = &shared->slots[number];
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	if (slot->seen.state == AEVON_WORKER_STARTING && slot->seen.ticket == ticket)
+	if (slot->seen.state == AEVON_WORKER_STARTING && slot->seen.pid == 0 &&
+		slot->seen.ticket == ticket)
 	{
 		enter_state(slot, AEVON_WORKER_WAITING);
 		slot->seen.due_at = due_at;
@@ -324,7 +329,8 @@ aevon_shmem_attach_worker(int number, uint32 ticket, Oid *database)
 		return false;
 	slot = &shared->slots[number];
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	mine = slot->seen.state == AEVON_WORKER_STARTING && slot->seen.ticket == ticket;
+	mine = slot->seen.state == AEVON_WORKER_STARTING && slot->seen.pid == 0 &&
+		slot->seen.ticket == ticket;
 	if (mine && held(slot->seen.database))
 	{
 		enter_state(slot, AEVON_WORKER_WAITING);
@@ -335,7 +341,6 @@ aevon_shmem_attach_worker(int number, uint32 ticket, Oid *database)
 	if (mine)
 	{
 		*database = slot->seen.database;
-		enter_state(slot, AEVON_WORKER_CHECKING);
 		slot->seen.pid = MyProcPid;
 		slot->latch = MyLatch;
 		pg_atomic_write_u32(&slot->wishes, 0);
@@ -544,9 +549,9 @@ exit_backend(int code, Datum argument)
 	aevon_shmem_release();
 }
 
-/* Has the worker of a database gone?  If not, tell it to. */
+/* Has the worker of a database gone?  If not, ask it to, or make it. */
 static bool
-worker_has_left(Oid database)
+worker_has_left(Oid database, bool impatient)
 {
 	SharedSlot *slot;
 	bool		gone;
@@ -556,7 +561,12 @@ worker_has_left(Oid database)
 	gone = slot == NULL ||
 		(slot->seen.pid == 0 && slot->seen.state != AEVON_WORKER_STARTING);
 	if (!gone && slot->seen.pid != 0)
-		kill(slot->seen.pid, SIGTERM);
+	{
+		wake(slot, AEVON_WISH_LEAVE);
+		/* while it connects it does not heed wishes */
+		kill(slot->seen.pid, impatient || slot->seen.state == AEVON_WORKER_STARTING ?
+			 SIGTERM : SIGINT);
+	}
 	LWLockRelease(shared->lock);
 	return gone;
 }
@@ -676,7 +686,8 @@ exit_worker(int code, Datum argument)
 	bool		changed;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	changed = (pg_atomic_exchange_u32(&slot->wishes, 0) & ~AEVON_WISH_YIELD) != 0;
+	changed = (pg_atomic_exchange_u32(&slot->wishes, 0) &
+			   (AEVON_WISH_SWEEP | AEVON_WISH_CHECK)) != 0;
 	slot->seen.pid = 0;
 	slot->latch = NULL;
 	enter_state(slot, leaving == LEAVING_ABSENT && !changed ?

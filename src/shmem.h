@@ -23,8 +23,8 @@
 /*
  * The life of a slot:
  *
- *	WAITING -> STARTING		the launcher registered a worker
- *	STARTING -> CHECKING	the process is there, connects, looks around
+ *	WAITING -> STARTING		the launcher registered a worker; it connects
+ *	STARTING -> CHECKING	it is connected, and looks around
  *	CHECKING -> IDLE, SWEEPING, REFUSED and to and fro among these
  *	any of these -> WAITING	the process ended; another is due at due_at
  *	any of these -> ABSENT	the process ended, as the extension is not there;
@@ -33,7 +33,7 @@
 typedef enum AevonWorkerState
 {
 	AEVON_WORKER_WAITING,		/* no process */
-	AEVON_WORKER_STARTING,		/* registered, not seen yet */
+	AEVON_WORKER_STARTING,		/* registered, or a process that connects */
 	AEVON_WORKER_CHECKING,
 	AEVON_WORKER_IDLE,
 	AEVON_WORKER_SWEEPING,
@@ -45,6 +45,7 @@ typedef enum AevonWorkerState
 #define AEVON_WISH_SWEEP	0x01	/* the tail passed its target */
 #define AEVON_WISH_CHECK	0x02	/* extension, guard or rules changed */
 #define AEVON_WISH_YIELD	0x04	/* another database waits for its turn */
+#define AEVON_WISH_LEAVE	0x08	/* a command needs the database for itself */
 
 /* What the launcher is told; bits. */
 #define AEVON_NEWS_DATABASES	0x01	/* some came, went or changed */
@@ -100,9 +101,10 @@ extern void aevon_shmem_note_databases(void);
 
 /*
  * Keep the worker of a database away until the transaction ends, and wait
- * until it is gone, or for ten seconds at most.  A later call replaces an
- * earlier one.  Interruptible; after an error the caller calls
- * aevon_shmem_release.
+ * until it is gone, or for ten seconds at most.  It is asked first, by
+ * AEVON_WISH_LEAVE and by cancelling what it does; after a second it is
+ * terminated.  A later call replaces an earlier one.  Interruptible; after an
+ * error the caller calls aevon_shmem_release.
  */
 extern void aevon_shmem_hold(Oid database);
 extern void aevon_shmem_release(void);
@@ -147,8 +149,8 @@ extern void aevon_shmem_terminate(int number);
  */
 
 /*
- * Take a slot over; its state is then CHECKING, and WAITING again when the
- * process ends.  False if the start was called off meanwhile.  To be called
+ * Take a slot over; its state will be WAITING again when the process ends.
+ * False if the start was called off meanwhile.  To be called
  * before the process connects to the database, so that the slot is given up
  * after the process has left it.
  */

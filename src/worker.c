@@ -77,6 +77,7 @@ static void start_up(void);
 static void run_round(Worker *worker);
 static bool look(Worker *worker);
 static void look_around(Worker *worker);
+static void leave_if_absent(const Worker *worker);
 static void load_rules(Worker *worker);
 static void load_rule_files(Worker *worker);
 static bool drain(Worker *worker);
@@ -94,6 +95,7 @@ static void record_error(Worker *worker, ErrorData *error);
 static void log_error(Worker *worker);
 static ErrorData *run_step(Worker *worker, Step step);
 static void wait_for_work(Worker *worker);
+static void heed_wishes(Worker *worker);
 static void reload_settings(Worker *worker);
 static void leave(TimestampTz due_at);
 static TimestampTz after_ms(TimestampTz start, int64 ms);
@@ -113,6 +115,7 @@ aevon_worker_main(Datum argument)
 	if (!aevon_shmem_attach_worker(ticket.slot, ticket.number, &database))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	aevon_shmem_set_state(AEVON_WORKER_CHECKING);
 	start_up();
 
 	memset(&worker, 0, sizeof(worker));
@@ -174,14 +177,10 @@ look(Worker *worker)
 		handle_error(worker, error);
 		return false;
 	}
-	if (!worker->installed)
-	{
-		aevon_shmem_leave_absent();
-		proc_exit(0);
-	}
-	worker->refused = false;
+	leave_if_absent(worker);
 	if (!worker->has_row)
 	{
+		worker->refused = false;
 		aevon_shmem_set_state(AEVON_WORKER_IDLE);
 		pgstat_report_activity(STATE_IDLE, "aevon sweep: waiting for the first event or rule");
 	}
@@ -198,6 +197,15 @@ look_around(Worker *worker)
 		aevon_catalog_installed();
 	if (worker->installed)
 		worker->has_row = aevon_guard_check(&base);
+}
+
+static void
+leave_if_absent(const Worker *worker)
+{
+	if (worker->installed)
+		return;
+	aevon_shmem_leave_absent();
+	proc_exit(0);
 }
 
 /*
@@ -244,7 +252,6 @@ drain(Worker *worker)
 	{
 		ErrorData  *error;
 
-		CHECK_FOR_INTERRUPTS();
 		aevon_shmem_set_state(AEVON_WORKER_SWEEPING);
 		pgstat_report_activity(STATE_RUNNING, "aevon sweep");
 		error = run_step(worker, sweep_batch);
@@ -254,7 +261,6 @@ drain(Worker *worker)
 			return false;
 		}
 		worker->event_count += worker->result.event_count;
-		worker->wishes |= aevon_shmem_take_wishes();
 		if ((worker->wishes & AEVON_WISH_YIELD) && worker->result.more &&
 			GetCurrentTimestamp() >= after_ms(worker->round_start, TURN_MS))
 			leave(GetCurrentTimestamp());
@@ -285,6 +291,7 @@ note_success(Worker *worker)
 		ereport(LOG,
 				(errmsg("Aevon sweeps database \"%s\" again after %d failures",
 						worker->database, failures)));
+	worker->refused = false;
 	worker->pause_ms = 0;
 	aevon_shmem_set_state(AEVON_WORKER_IDLE);
 	snprintf(activity, sizeof(activity), "aevon sweep: " INT64_FORMAT " events, done",
@@ -384,6 +391,10 @@ handle_error(Worker *worker, ErrorData *error)
 		pgstat_report_activity(STATE_IDLE, "aevon sweep: a lock was not available, waiting");
 		return;
 	}
+
+	/* it is no error that the extension was dropped meanwhile */
+	if (run_step(worker, look_around) == NULL)
+		leave_if_absent(worker);
 	if (error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
 	{
 		report_refusal(worker, error);
@@ -491,6 +502,7 @@ run_step(Worker *worker, Step step)
 	PG_END_TRY();
 	MemoryContextSwitchTo(worker->round);
 	pgstat_report_stat(true);
+	heed_wishes(worker);
 	return error;
 }
 
@@ -502,8 +514,7 @@ wait_for_work(Worker *worker)
 	{
 		TimestampTz now = GetCurrentTimestamp();
 
-		worker->wishes |= aevon_shmem_take_wishes();
-
+		heed_wishes(worker);
 		/* ingest tells of the target's passing once; meanwhile it may have */
 		if (worker->has_row && worker->pause_ms == 0 &&
 			aevon_shmem_tail() >= aevon_tail_target_events)
@@ -519,11 +530,21 @@ wait_for_work(Worker *worker)
 		ResetLatch(MyLatch);
 		if (ProcDiePending)		/* as CHECK_FOR_INTERRUPTS, but not loudly */
 			leave(after_ms(now, PAUSE_MS));
+		QueryCancelPending = false; /* there is nothing to cancel */
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 			reload_settings(worker);
 	}
 	worker->wishes = 0;
+}
+
+/* Take notice of what is asked for; the process leaves if told to. */
+static void
+heed_wishes(Worker *worker)
+{
+	worker->wishes |= aevon_shmem_take_wishes();
+	if (worker->wishes & AEVON_WISH_LEAVE)
+		leave(GetCurrentTimestamp());
 }
 
 /* The interval counts from the last round's start, a new one too. */

@@ -784,7 +784,7 @@ COMMENT ON COLUMN aevon.status.last_error_at IS 'When the last sweep failed, if 
 COMMENT ON VIEW aevon.workers IS 'The background workers: one row per database that has one, or waits for one. Members of pg_monitor see all; who may operate a database sees its row there; nobody else sees any. Empty unless aevon is in shared_preload_libraries.';
 COMMENT ON COLUMN aevon.workers.database IS 'Name of the database.';
 COMMENT ON COLUMN aevon.workers.pid IS 'Process id of the worker; NULL: none runs.';
-COMMENT ON COLUMN aevon.workers.state IS 'waiting (for its turn, for the next try after an error, or for the end of a command that needs the database for itself), starting, checking (connecting and looking around), idle, sweeping, or refused (the restore guard forbids sweeping: see last_error).';
+COMMENT ON COLUMN aevon.workers.state IS 'waiting (for its turn, for the next try after an error, or for the end of a command that needs the database for itself), starting (connecting), checking (looking around), idle, sweeping, or refused (the restore guard forbids sweeping: see last_error).';
 COMMENT ON COLUMN aevon.workers.state_since IS 'Since when it has been in that state.';
 COMMENT ON COLUMN aevon.workers.last_sweep_at IS 'End of the last round of sweeps that left nothing behind; NULL: none since the server started.';
 COMMENT ON COLUMN aevon.workers.tail_events IS 'About how many events were ingested since the last sweep: an estimate that lives in memory and wakes the worker.';
