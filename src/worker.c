@@ -96,6 +96,7 @@ static void log_error(Worker *worker);
 static ErrorData *run_step(Worker *worker, Step step);
 static void wait_for_work(Worker *worker);
 static void heed_wishes(Worker *worker);
+static void end_turn(const Worker *worker);
 static void reload_settings(Worker *worker);
 static void leave(TimestampTz due_at);
 static TimestampTz after_ms(TimestampTz start, int64 ms);
@@ -261,9 +262,8 @@ drain(Worker *worker)
 			return false;
 		}
 		worker->event_count += worker->result.event_count;
-		if ((worker->wishes & AEVON_WISH_YIELD) && worker->result.more &&
-			GetCurrentTimestamp() >= after_ms(worker->round_start, TURN_MS))
-			leave(GetCurrentTimestamp());
+		if (worker->result.more)
+			end_turn(worker);
 	} while (worker->result.more);
 	note_success(worker);
 	return true;
@@ -317,8 +317,9 @@ take_snapshots(Worker *worker)
 		pgstat_report_activity(STATE_RUNNING, "aevon snapshot");
 		do
 		{
-			CHECK_FOR_INTERRUPTS();
 			error = run_step(worker, snapshot_days);
+			if (error == NULL && worker->more_days)
+				end_turn(worker);
 		} while (error == NULL && worker->more_days);
 		pgstat_report_activity(STATE_IDLE, "aevon snapshot: done");
 		if (error == NULL)
@@ -476,7 +477,9 @@ log_error(Worker *worker)
 
 /*
  * Run a step in a transaction of its own.  Returns NULL, or the error that
- * rolled it back, in the round's context.
+ * rolled it back, in the round's context.  Nothing outside of steps may raise
+ * errors or check for interrupts: a cancel that comes between two steps is
+ * for the next one, or for nobody.
  */
 static ErrorData *
 run_step(Worker *worker, Step step)
@@ -544,6 +547,15 @@ heed_wishes(Worker *worker)
 {
 	worker->wishes |= aevon_shmem_take_wishes();
 	if (worker->wishes & AEVON_WISH_LEAVE)
+		leave(GetCurrentTimestamp());
+}
+
+/* Leave in the midst of a round, if others wait and it has lasted long enough. */
+static void
+end_turn(const Worker *worker)
+{
+	if ((worker->wishes & AEVON_WISH_YIELD) &&
+		GetCurrentTimestamp() >= after_ms(worker->round_start, TURN_MS))
 		leave(GetCurrentTimestamp());
 }
 
