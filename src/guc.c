@@ -117,7 +117,7 @@ define_processes(void)
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("aevon.max_databases",
 								"Most databases that Aevon's background workers look after.",
-								NULL,
+								"It sizes shared memory.",
 								&aevon_max_databases, 1000, 1, 1000000,
 								PGC_POSTMASTER, 0, NULL, NULL, NULL);
 }
