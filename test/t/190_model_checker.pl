@@ -11,12 +11,13 @@ use Aevon::Checker;
 use Test::More;
 
 my $long = ($ENV{AEVON_TORTURE} // '') eq 'long';
-my $seconds = $ENV{AEVON_TORTURE_SECONDS} || ($long ? 1800 : 60);
+my $seconds = $ENV{AEVON_TORTURE_SECONDS} || ($long ? 1800 : 45);
 my $seed = $ENV{AEVON_TORTURE_SEED} || ($long ? time : 20240229);
 
 my $node = aevon_node('model', preload => 'aevon', conf => Aevon::Checker->settings);
 my $checker = Aevon::Checker->new(
 	node => $node, seed => $seed, seconds => $seconds,
+	least_comparisons => 2000, least_crashes => 5,
 	note => sub { note(sprintf('%5.1f s ', time - $^T), @_) });
 note("seed $seed, $seconds s");
 $checker->run;

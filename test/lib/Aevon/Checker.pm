@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use IO::Select;
-use List::Util qw(min max);
+use List::Util qw(min);
 use Time::HiRes qw(time sleep);
 
 use Aevon::Model;
@@ -22,13 +22,16 @@ my $EVENTS_PER_DATABASE = 40_000;
 # Options: node (PostgreSQL::Test::Cluster, running, with the settings of
 # settings), seed, seconds, note (callback for messages), and optionally
 # cases (per quiescent point), crash_every and quiet_every (seconds),
+# least_comparisons and least_crashes (for which it runs longer),
 # stop_at_failure.
 sub new
 {
 	my ($class, %option) = @_;
 	my $self = bless {
 		cases => 120,
-		crash_every => 6,
+		crash_every => 5,
+		least_comparisons => 0,
+		least_crashes => 0,
 		quiet_every => 11,
 		note => sub { },
 		failures => [],
@@ -59,6 +62,7 @@ deadlock_timeout = 300ms
 autovacuum_naptime = 1s
 aevon.sweep_interval = '300ms'
 aevon.tail_target_events = 200
+aevon.sweep_batch_events = 150
 CONF
 }
 
@@ -77,9 +81,9 @@ sub run
 	$self->_new_database;
 	$self->{next_crash} = time + $self->{crash_every} / 2;
 	$self->{next_quiet} = time + $self->{quiet_every};
-	while (time < $self->{ends_at} && !$self->_gave_up)
+	while (!$self->_is_over)
 	{
-		$self->_run_clients(min($self->{ends_at}, $self->{next_quiet}, $self->{next_crash}));
+		$self->_run_clients(min($self->{next_quiet}, $self->{next_crash}));
 		if (time >= $self->{next_crash})
 		{
 			$self->_crash;
@@ -97,6 +101,17 @@ sub run
 	$self->_quiesce unless $self->_gave_up;
 	$_->{wire} && $_->{wire}->disconnect foreach @{ $self->{clients} };
 	return !@{ $self->{failures} };
+}
+
+# Time is up, and enough was done (or, on a very slow machine, time is long up).
+sub _is_over
+{
+	my ($self) = @_;
+	return 1 if $self->_gave_up;
+	return 0 if time < $self->{ends_at};
+	return time > $self->{ends_at} + 60
+	  || $self->{comparisons} >= $self->{least_comparisons}
+	  && $self->{crashes} >= $self->{least_crashes};
 }
 
 sub _gave_up
@@ -482,7 +497,7 @@ sub _crash
 	my $wire = $self->_must_connect;
 	my $pids = {
 		worker => "backend_type LIKE 'aevon%'",
-		backend => "application_name = 'torture' AND state = 'active' AND pid <> pg_backend_pid()",
+		backend => "application_name = 'torture' AND pid <> pg_backend_pid()",
 		other => "backend_type IN ('checkpointer', 'walwriter', 'background writer')" };
 	my $pid;
 	if ($pids->{$kind})
@@ -564,6 +579,8 @@ sub _quiesce
 	return if $self->_gave_up;
 	my $wire = $self->_must_connect;
 	$self->fail("the log: $_") foreach $self->{model}->check_log($wire);
+	$self->fail("the worker: $_->[0] $_->[1]") foreach @{ $wire->must(
+		'SELECT error_state, error_message FROM aevon.sweeps WHERE error_state IS NOT NULL LIMIT 3') };
 
 	my @cases = $self->_cases($wire);
 	foreach my $when ('before a sweep', 'after a bounded sweep', 'after a sweep')

@@ -528,8 +528,7 @@ sub plan_rule
 	return ($step, @wait) if $rnd->percent(70);
 	return ({ kind => 'begin', sql => 'BEGIN', level => 'READ COMMITTED' }, $step,
 		$rnd->percent(50) ? $self->sweep_step($client) : (),
-		$rnd->percent(60) ? { kind => 'rollback', sql => 'ROLLBACK' } : { kind => 'commit', sql => 'COMMIT' },
-		@wait);
+		@wait, $rnd->percent(60) ? { kind => 'rollback', sql => 'ROLLBACK' } : { kind => 'commit', sql => 'COMMIT' });
 }
 
 # A range [since, until) as two texts, mostly unaligned.
