@@ -11,7 +11,7 @@ use Aevon::Checker;
 use Test::More;
 
 my $long = ($ENV{AEVON_TORTURE} // '') eq 'long';
-my $seconds = $ENV{AEVON_TORTURE_SECONDS} || ($long ? 1800 : 45);
+my $seconds = $ENV{AEVON_TORTURE_SECONDS} || ($long ? 1800 : 40);
 my $seed = $ENV{AEVON_TORTURE_SEED} || ($long ? time : 20240229);
 
 my $node = aevon_node('model', preload => 'aevon', conf => Aevon::Checker->settings);

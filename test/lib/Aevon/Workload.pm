@@ -256,7 +256,7 @@ sub batch_step
 sub from_step
 {
 	my ($self, $client) = @_;
-	my @attempts = $self->attempts($client, 60);
+	my @attempts = $self->attempts($client, 40);
 	my $table = "model.stage_$client->{id}";
 	return {
 		kind => 'ingest', attempts => \@attempts,
@@ -276,7 +276,7 @@ sub some_ingest
 	my $rnd = $client->{rnd};
 	my $kind = $rnd->weighted({ several => 60, batch => 25, from => 10 });
 	return $self->several_step($client, $self->attempts($client, 4)) if $kind eq 'several';
-	return $self->batch_step($client, 'abort', 40) if $kind eq 'batch';
+	return $self->batch_step($client, 'abort', 30) if $kind eq 'batch';
 	return $self->from_step($client);
 }
 
@@ -368,7 +368,7 @@ sub plan
 
 sub plan_single { my ($self, $c) = @_; return $self->several_step($c, $self->attempt($c)); }
 sub plan_several { my ($self, $c) = @_; return $self->several_step($c, $self->attempts($c, 8)); }
-sub plan_batch { my ($self, $c) = @_; return $self->batch_step($c, 'abort', $c->{rnd}->pick(20, 150)); }
+sub plan_batch { my ($self, $c) = @_; return $self->batch_step($c, 'abort', $c->{rnd}->percent(4) ? 300 : 40); }
 sub plan_reject { my ($self, $c) = @_; return $self->batch_step($c, 'reject', 20); }
 sub plan_from { my ($self, $c) = @_; return $self->from_step($c); }
 sub plan_sweep { my ($self, $c) = @_; return $self->sweep_step($c); }
