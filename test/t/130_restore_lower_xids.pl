@@ -40,6 +40,25 @@ my %restore = (
 	'pg_dump | psql' => sub { run_tool('pg_dump', $from, '|', 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', @_) },
 	'pg_restore -j2' => sub { run_tool('pg_restore', '--exit-on-error', '-j2', '-d', $_[0], $file) });
 my $number = 0;
+
+# A database that was adopted is dumped and restored in its turn.
+sub restore_once_more
+{
+	my ($node, $session) = @_;
+	my $third = aevon_node('third', quiet => 1, preload => 'aevon');
+	my $answers = answers($session);
+	my ($failed, $said) = run_tool('pg_dump', $node->connstr('postgres'), '|', 'psql', '-X', '-q', '-v',
+		'ON_ERROR_STOP=1', $third->connstr('postgres'));
+	is($failed, 0, 'an adopted database is restored in its turn') or diag($said);
+	my $there = session($third);
+	needs_adoption($there, 'a second restore');
+	$there->must('SELECT aevon_adopt()');
+	is_adopted($there, 'a second restore', $answers, 'tail');
+	$there->disconnect;
+	$third->stop;
+	return;
+}
+
 foreach my $how (sort keys %restore)
 {
 	my $target = aevon_node('target' . ++$number, quiet => 1, preload => 'aevon');
@@ -65,6 +84,7 @@ foreach my $how (sort keys %restore)
 	is_recounted($waiting, "$how: after a second aevon_adopt()");
 	$there->must('SELECT aevon_sweep()');
 	is_recounted($waiting, "$how: and a sweep");
+	restore_once_more($target, $there) if $number == 1;
 	$_->disconnect foreach $there, $waiting;
 	$target->stop;
 }
