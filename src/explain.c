@@ -96,6 +96,7 @@ static void load_cuts(Explainer *explainer);
 static AevonCut *read_cut(int64 series_key, DateADT day, int32 revision, bool exact);
 static void raise_unknown_revision(const ExplainRequest *request) pg_attribute_noreturn();
 static void parse_after(Explainer *explainer);
+static Jsonb *parse_document(const char *text);
 static char *array_text(Jsonb *array, int index);
 static void scan_day(Explainer *explainer);
 static void consider(Explainer *explainer, AevonLogRow *row);
@@ -249,18 +250,18 @@ parse_after(Explainer *explainer)
 {
 	const char *after = explainer->request->after;
 	Position   *start = &explainer->start;
-	Datum		document;
+	Jsonb	   *document;
 	char	   *micros = NULL;
 
 	start->occurred_at = DT_NOBEGIN;
 	if (after == NULL)
 		return;
-	if (after[0] == '[' && strlen(after) < 4096)
+	document = parse_document(after);
+	if (document != NULL)
 	{
-		document = DirectFunctionCall1(jsonb_in, CStringGetDatum(after));
-		micros = array_text(DatumGetJsonbP(document), 0);
-		start->principal = array_text(DatumGetJsonbP(document), 1);
-		start->event_id = array_text(DatumGetJsonbP(document), 2);
+		micros = array_text(document, 0);
+		start->principal = array_text(document, 1);
+		start->event_id = array_text(document, 2);
 	}
 	if (micros == NULL || start->principal == NULL || start->event_id == NULL ||
 		strspn(micros, "-0123456789") != strlen(micros) || strlen(micros) > 19)
@@ -271,12 +272,35 @@ parse_after(Explainer *explainer)
 	start->occurred_at = strtoi64(micros, NULL, 10);
 }
 
+/* The text as a document, or NULL if it is none. */
+static Jsonb *
+parse_document(const char *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Jsonb	   *volatile document = NULL;
+
+	PG_TRY();
+	{
+		document = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	}
+	PG_CATCH();
+	{
+		/* jsonb_in holds nothing but memory; what is no bad text goes on */
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return document;
+}
+
 static char *
 array_text(Jsonb *array, int index)
 {
 	JsonbValue *item;
 
-	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_COUNT(array) != 3)
+	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array) || JB_ROOT_COUNT(array) != 3)
 		return NULL;
 	item = getIthJsonbValueFromContainer(&array->root, index);
 	if (item->type == jbvString)

@@ -30,6 +30,8 @@ char	   *aevon_config_dir = NULL;
 int			aevon_snapshot_interval_ms = 3600 * 1000;
 int			aevon_allowed_lateness_s = 2 * SECS_PER_DAY;
 
+static double anomaly_threshold = 3.5;	/* read by the view */
+
 static char *clock_setting = NULL;
 static TimestampTz clock_fixed_at = 0;	/* 0: not set */
 
@@ -102,6 +104,11 @@ define_snapshot_settings(void)
 							"In seconds if no unit is given. A snapshot that changes a metric later is marked as revised.",
 							&aevon_allowed_lateness_s, 2 * SECS_PER_DAY, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomRealVariable("aevon.anomaly_threshold",
+							 "Modified z-score past which a day is flagged in aevon.daily_metrics.",
+							 "How far a day lies outside the same weekdays of the last eight weeks, in robust standard deviations.",
+							 &anomaly_threshold, 3.5, 0.1, 1000,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 static void

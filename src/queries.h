@@ -239,7 +239,7 @@ AEVON_QUERY(TAKE_TOUCHED_DAYS,
 	" JOIN aevon.series x ON x.series_key OPERATOR(pg_catalog.=) t.series_key"
 	" JOIN aevon.sweep_checkpoints c ON c.measure_key OPERATOR(pg_catalog.=) x.measure_key"
 	" WHERE c.caught_up LIMIT $1))"
-	" RETURNING d.series_key, d.day, s.measure_key",
+	" RETURNING d.series_key, d.day, s.measure_key, s.tenant_key, s.subject_key",
 	INT8OID)
 AEVON_QUERY(HISTORY,
 	"SELECT '2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) day, revision, taken_at, status,"
@@ -255,6 +255,13 @@ AEVON_QUERY(SNAPSHOT_CUT,
 	" AND revision OPERATOR(pg_catalog.<=) $3 AND revision OPERATOR(pg_catalog.>=) $4"
 	" ORDER BY revision DESC LIMIT 1",
 	INT8OID, INT4OID, INT4OID, INT4OID)
+AEVON_QUERY(VOIDED_SINCE,
+	"SELECT EXISTS (SELECT FROM aevon.voids"
+	" WHERE tenant_key OPERATOR(pg_catalog.=) $1"
+	" AND ($2 OPERATOR(pg_catalog.<) 0 OR principal_key OPERATOR(pg_catalog.=) $2)"
+	" AND voided_at OPERATOR(pg_catalog.>=) $3"
+	" AND occurred_at OPERATOR(pg_catalog.>=) $4 AND occurred_at OPERATOR(pg_catalog.<) $5)",
+	INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
 AEVON_QUERY(LAST_TAKEN,
 	"SELECT pg_catalog.max(taken_at) FROM aevon.snapshots")
 AEVON_QUERY(LAST_SNAPSHOT,

@@ -37,6 +37,8 @@ typedef struct ChangedDay
 	int64		series_key;
 	int32		day;
 	int32		measure_key;
+	int32		tenant_key;
+	int32		subject_key;
 	int32		last_revision;	/* 0: none */
 	bool		settled;		/* the last one was final or revised */
 	int64		last_event_count;
@@ -67,6 +69,7 @@ static bool find_last(ChangedDay *day);
 static void take_day(void *context, int64 window, const AevonPartial *partial);
 static const char *status_of(const Snapshotting *state, const ChangedDay *day,
 							 const AevonPartial *partial);
+static bool voided_since(const ChangedDay *day, TimestampTz since);
 static const AevonCut *cut_of(const Snapshotting *state, int32 measure_key);
 static void add_row(const Snapshotting *state, const ChangedDay *day,
 					const AevonPartial *partial, Jsonb *stats);
@@ -154,6 +157,8 @@ take_changed_days(int64 max_days, int *count)
 		days[i].series_key = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
 		days[i].day = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
 		days[i].measure_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
+		days[i].tenant_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 4, &isnull));
+		days[i].subject_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 5, &isnull));
 	}
 	SPI_freetuptable(table);
 	return days;
@@ -220,8 +225,8 @@ take_day(void *context, int64 window, const AevonPartial *partial)
 
 /*
  * Provisional until the day and aevon.allowed_lateness are over.  The first
- * snapshot after that is final, unless a correction to a final one, or to a
- * provisional one by events that came too late, makes it revised.
+ * snapshot after that is final, unless events or voids that came later than
+ * that have changed what was reported before: then it is revised.
  */
 static const char *
 status_of(const Snapshotting *state, const ChangedDay *day, const AevonPartial *partial)
@@ -231,9 +236,30 @@ status_of(const Snapshotting *state, const ChangedDay *day, const AevonPartial *
 
 	if (state->now < settled_at)
 		return "provisional";
-	if (day->settled || (day->last_revision > 0 && partial->max_ingested >= settled_at))
+	if (day->settled ||
+		(day->last_revision > 0 &&
+		 (partial->max_ingested >= settled_at || voided_since(day, settled_at))))
 		return "revised";
 	return "final";
+}
+
+/* Was an event of the day voided at or after a time? */
+static bool
+voided_since(const ChangedDay *day, TimestampTz since)
+{
+	Datum		values[5];
+	bool		isnull;
+	bool		voided;
+
+	values[0] = Int32GetDatum(day->tenant_key);
+	values[1] = Int32GetDatum(day->subject_key);
+	values[2] = TimestampTzGetDatum(since);
+	values[3] = TimestampTzGetDatum(day->day * AEVON_DAY);
+	values[4] = TimestampTzGetDatum((day->day + INT64CONST(1)) * AEVON_DAY);
+	aevon_catalog_run(AEVON_QUERY_VOIDED_SINCE, values, NULL, false);
+	voided = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return voided;
 }
 
 static const AevonCut *

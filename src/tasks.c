@@ -1,6 +1,6 @@
 /*
  * tasks.c
- *		By call: what the worker does of several modules together.
+ *		What the worker does of several modules together, by call; the clock.
  *
  * Layer 4.
  */
@@ -10,10 +10,12 @@
 #include "miscadmin.h"
 
 #include "access.h"
+#include "guc.h"
 #include "snapshot.h"
 #include "sweep.h"
 
 PG_FUNCTION_INFO_V1(aevon_snapshot_sql);
+PG_FUNCTION_INFO_V1(aevon_clock_sql);
 
 /* Sweep first, so that everything committed by now is in the snapshots. */
 Datum
@@ -28,4 +30,11 @@ aevon_snapshot_sql(PG_FUNCTION_ARGS)
 	aevon_sweep_run(0, false, &swept);
 	aevon_snapshot_run(0, &taken);
 	PG_RETURN_INT64(taken.snapshot_count);
+}
+
+/* For the views. */
+Datum
+aevon_clock_sql(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(aevon_clock_now());
 }

@@ -391,6 +391,14 @@ CREATE FUNCTION aevon.unpack_bucket(state bytea, window_minutes integer,
 REVOKE ALL ON FUNCTION aevon.unpack_bucket(bytea, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION aevon.unpack_bucket(bytea, integer) TO PUBLIC;
 
+-- The present: the machine's clock, or aevon.clock.
+CREATE FUNCTION aevon.clock() RETURNS timestamptz
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'aevon_clock_sql';
+REVOKE ALL ON FUNCTION aevon.clock() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.clock() TO PUBLIC;
+COMMENT ON FUNCTION aevon.clock() IS 'The present as Aevon sees it: the machine''s clock, or the setting aevon.clock.';
+
 -- One row per rule version the caller may see; the view aevon.status.
 CREATE FUNCTION aevon.rule_status(
 		OUT tenant text, OUT rule text, OUT version integer, OUT state text,
@@ -467,14 +475,117 @@ CREATE VIEW aevon.rule_versions WITH (security_barrier) AS
 		  UNION ALL SELECT 0, NULL) t
 	JOIN aevon.rules r ON r.tenant_key OPERATOR(pg_catalog.=) t.tenant_key;
 
+-- The latest value of every day.  Planned and resolved with nothing but
+-- pg_catalog on the path, so that operators need not be spelled out.
+SET LOCAL search_path = pg_catalog, pg_temp;
+CREATE VIEW aevon.daily_metrics WITH (security_barrier) AS
+	WITH settings AS MATERIALIZED (
+		SELECT aevon.clock() AS now,
+			current_setting('aevon.allowed_lateness')::interval AS lateness,
+			current_setting('aevon.anomaly_threshold')::double precision AS threshold
+	), latest AS (
+		SELECT t.tenant, p.principal, r.name AS rule, r.version, r.operators[1] AS operator,
+			s.series_key, n.day AS day_number, date '2000-01-01' + n.day AS day,
+			timestamptz '2000-01-01 00:00:00+00' + (n.day + 1) * interval '24 hours' AS day_end,
+			(n.stats ->> r.operators[1])::numeric AS value, n.stats, n.event_count, n.late_count,
+			n.status, n.revision, n.taken_at, c.revisions
+		FROM aevon.readable_tenants() t
+		JOIN aevon.series s ON s.tenant_key = t.tenant_key
+		JOIN aevon.rules r ON r.measure_key = s.measure_key AND r.state = 'active'
+			AND r.tenant_key IN (0, t.tenant_key)
+			AND (r.tenant_key <> 0 OR NOT EXISTS (
+				SELECT FROM aevon.rules own
+				WHERE own.tenant_key = t.tenant_key AND own.name = r.name AND own.state <> 'retired'))
+		LEFT JOIN aevon.principals p ON p.principal_key = s.subject_key
+		CROSS JOIN LATERAL (
+			SELECT day, max(revision) AS last_revision, count(*) AS revisions
+			FROM aevon.snapshots WHERE series_key = s.series_key GROUP BY day) c
+		JOIN aevon.snapshots n ON n.series_key = s.series_key AND n.day = c.day
+			AND n.revision = c.last_revision
+	)
+	SELECT l.tenant, l.principal, l.rule, l.version, l.day, l.value, l.stats, l.event_count,
+		l.late_count,
+		CASE WHEN l.status = 'provisional' AND g.now >= l.day_end + g.lateness THEN 'final'
+			ELSE l.status END AS status,
+		l.revisions, l.taken_at,
+		f.value AS first_value, trim_scale(l.value - f.value) AS change,
+		e.completeness, e.completeness_days,
+		a.anomaly
+	FROM latest l
+	CROSS JOIN settings g
+	-- what was reported first after the day's end
+	LEFT JOIN LATERAL (
+		SELECT (n.stats ->> l.operator)::numeric AS value
+		FROM aevon.snapshots n
+		WHERE n.series_key = l.series_key AND n.day = l.day_number AND n.taken_at >= l.day_end
+		ORDER BY n.revision LIMIT 1) f ON true
+	-- share of the events of earlier, settled days that was in at this age
+	LEFT JOIN LATERAL (
+		SELECT CASE WHEN count(*) >= 5 THEN round(least(avg(x.share), 1), 4) END AS completeness,
+			count(*) AS completeness_days
+		FROM (
+			SELECT coalesce((
+					SELECT n.event_count FROM aevon.snapshots n
+					WHERE n.series_key = l.series_key AND n.day = d.day
+						AND n.taken_at <= d.day_end + (g.now - l.day_end)
+					ORDER BY n.revision DESC LIMIT 1), 0)::numeric / d.event_count AS share
+			FROM (
+				SELECT DISTINCT ON (n.day) n.day, n.event_count,
+					timestamptz '2000-01-01 00:00:00+00' + (n.day + 1) * interval '24 hours' AS day_end
+				FROM aevon.snapshots n
+				WHERE n.series_key = l.series_key
+					AND n.day BETWEEN l.day_number - 60 AND l.day_number - 1
+				ORDER BY n.day, n.revision DESC) d
+			WHERE d.event_count > 0 AND d.day_end + g.lateness <= g.now) x
+		) e ON l.status = 'provisional' AND g.now >= l.day_end AND g.now < l.day_end + g.lateness
+	-- far outside the record of the same weekdays: modified z-score (Iglewicz
+	-- and Hoaglin, How to Detect and Handle Outliers, 1993)
+	LEFT JOIN LATERAL (
+		SELECT jsonb_object_agg(z.name, jsonb_build_object('value', z.value, 'median', z.median,
+				'mad', z.mad, 'score', z.score, 'days', z.days)) AS anomaly
+		FROM (
+			SELECT y.name, y.value, y.median, y.mad, y.days,
+				CASE WHEN y.mad > 0 THEN round((0.6745 * (y.value - y.median) / y.mad)::numeric, 2)
+					WHEN y.mean_ad > 0 THEN round(((y.value - y.median) / (1.253314 * y.mean_ad))::numeric, 2)
+				END AS score,
+				y.mad = 0 AND y.mean_ad = 0 AND y.value <> y.median AS unheard_of
+			FROM (
+				SELECT m.name, m.value, k.median, count(*) AS days,
+					percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(v.value - k.median)) AS mad,
+					avg(abs(v.value - k.median)) AS mean_ad
+				FROM (VALUES ('value', l.value::double precision),
+						('event_count', l.event_count::double precision),
+						('late_share', l.late_count::double precision / nullif(l.event_count, 0))
+					) m (name, value)
+				CROSS JOIN LATERAL (
+					SELECT array_agg(o.sample) AS samples,
+						percentile_cont(0.5) WITHIN GROUP (ORDER BY o.sample) AS median
+					FROM (
+						SELECT DISTINCT ON (n.day) CASE m.name
+								WHEN 'value' THEN (n.stats ->> l.operator)::double precision
+								WHEN 'event_count' THEN n.event_count::double precision
+								ELSE n.late_count::double precision / nullif(n.event_count, 0) END AS sample
+						FROM aevon.snapshots n
+						WHERE n.series_key = l.series_key AND n.day = ANY (ARRAY(
+							SELECT l.day_number - 7 * w FROM generate_series(1, 8) w))
+						ORDER BY n.day, n.revision DESC) o
+					WHERE o.sample IS NOT NULL) k
+				CROSS JOIN LATERAL unnest(k.samples) v (value)
+				WHERE m.value IS NOT NULL
+				GROUP BY m.name, m.value, k.median) y
+			WHERE y.days >= 4) z
+		WHERE abs(z.score) > g.threshold OR z.unheard_of) a ON g.now >= l.day_end;
+SET LOCAL search_path = @extschema@;
+
 ALTER VIEW aevon.events OWNER TO aevon_owner;
+ALTER VIEW aevon.daily_metrics OWNER TO aevon_owner;
 ALTER VIEW aevon.pre_aggregates OWNER TO aevon_owner;
 ALTER VIEW aevon.status OWNER TO aevon_owner;
 ALTER VIEW aevon.workers OWNER TO aevon_owner;
 ALTER VIEW aevon.rejected_events OWNER TO aevon_owner;
 ALTER VIEW aevon.rule_versions OWNER TO aevon_owner;
 GRANT USAGE ON SCHEMA aevon TO PUBLIC;
-GRANT SELECT ON aevon.events, aevon.pre_aggregates, aevon.status, aevon.workers,
+GRANT SELECT ON aevon.daily_metrics, aevon.events, aevon.pre_aggregates, aevon.status, aevon.workers,
 	aevon.rejected_events, aevon.rule_versions TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
@@ -968,6 +1079,24 @@ COMMENT ON COLUMN aevon.touched_days.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.touched_days.day IS 'Days since 2000-01-01.';
 
 COMMENT ON TABLE aevon.snapshots IS 'The value of one day''s metric at one cut, never changed afterwards.';
+COMMENT ON VIEW aevon.daily_metrics IS 'The latest snapshot of every UTC day of each active rule, for readable tenants: value, status, what was first reported, how complete, whether unusual.';
+COMMENT ON COLUMN aevon.daily_metrics.tenant IS 'The tenant.';
+COMMENT ON COLUMN aevon.daily_metrics.principal IS 'The principal; NULL: the whole tenant.';
+COMMENT ON COLUMN aevon.daily_metrics.rule IS 'Name of the rule.';
+COMMENT ON COLUMN aevon.daily_metrics.version IS 'Version of the rule.';
+COMMENT ON COLUMN aevon.daily_metrics.day IS 'UTC day.';
+COMMENT ON COLUMN aevon.daily_metrics.value IS 'The rule''s first operator over the day.';
+COMMENT ON COLUMN aevon.daily_metrics.stats IS 'Every statistic of the day by name.';
+COMMENT ON COLUMN aevon.daily_metrics.event_count IS 'Events of the day.';
+COMMENT ON COLUMN aevon.daily_metrics.late_count IS 'Of these, ingested after the day''s end.';
+COMMENT ON COLUMN aevon.daily_metrics.status IS 'provisional until the day and aevon.allowed_lateness are over, then final; revised by a later change.';
+COMMENT ON COLUMN aevon.daily_metrics.revisions IS 'Number of snapshots kept of the day.';
+COMMENT ON COLUMN aevon.daily_metrics.taken_at IS 'When the latest was taken.';
+COMMENT ON COLUMN aevon.daily_metrics.first_value IS 'The value of the first snapshot after the day''s end; NULL: none yet.';
+COMMENT ON COLUMN aevon.daily_metrics.change IS 'value less first_value.';
+COMMENT ON COLUMN aevon.daily_metrics.completeness IS 'Of a provisional day that is over: mean share of the events of the series'' settled days of the last 60 that was in at this age; 0.97 means about 97 % in. NULL with fewer than 5 such days.';
+COMMENT ON COLUMN aevon.daily_metrics.completeness_days IS 'Number of days behind completeness.';
+COMMENT ON COLUMN aevon.daily_metrics.anomaly IS 'NULL, or what is far outside the same weekdays of the last 8 weeks (4 at least): of value, event_count and late_share those whose modified z-score (Iglewicz and Hoaglin, 1993) exceeds aevon.anomaly_threshold, each with value, median, mad, score and days. A value that differs where all days were alike has score null.';
 COMMENT ON COLUMN aevon.snapshots.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.snapshots.cut_xmax IS 'The cut: stamps from here on are outside.';
 COMMENT ON COLUMN aevon.snapshots.taken_at IS 'When it was taken.';
