@@ -44,7 +44,7 @@
 #include "sweep.h"
 
 /* Groups are written out past either bound. */
-#define MAX_GROUPS 200000
+#define MAX_GROUPS 100000
 #define MAX_GROUP_BYTES (64 * 1024 * 1024)
 
 #define MINUTES_A_DAY 1440
@@ -198,7 +198,9 @@ aevon_sweep_run(int64 max_events, bool by_worker, AevonSweepResult *result)
 			log_sweep(&sweep);
 			Async_Notify("aevon", "");
 		}
-		aevon_rule_switch_versions();
+		/* in a transaction of its own: its end must not keep definers waiting */
+		if (!IsTransactionBlock())
+			aevon_rule_switch_versions();
 		SPI_finish();
 		aevon_shmem_note_swept(result->event_count);
 	}
