@@ -1,8 +1,8 @@
 # The documentation says what the code does.
 #
 # - Every ```sql block of README.md and docs/*.md runs, file by file, in order,
-#   in a database of its own.  A statement ends with a semicolon, or with \gset,
-#   at the end of a line.  One that must fail carries a comment "-- ERROR: SQLSTATE"; any other
+#   in a database of its own.  A statement ends with a semicolon, \gset or
+#   \gexec at the end of a line.  One that must fail carries a comment "-- ERROR: SQLSTATE"; any other
 #   must not.
 # - A ```text block right behind an ```sql block is what psql prints for it; in
 #   it "…" stands for anything within a line.
@@ -88,7 +88,7 @@ sub statements
 		next if !@lines && $line !~ /\S/;
 		$first = $number if !@lines;
 		push @lines, $line;
-		next if $line !~ /(;\s*(--.*)?|\\gset)$/ && !(@lines == 1 && $line =~ /^\\/);
+		next if $line !~ /(;\s*(--.*)?|\\gset|\\gexec)$/ && !(@lines == 1 && $line =~ /^\\/);
 		my $source = join "\n", @lines;
 		my ($error) = $source =~ /-- ERROR: (\w{5})/;
 		push @statements,
