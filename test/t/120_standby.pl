@@ -1,6 +1,7 @@
 # A streaming standby answers as the primary does: the same once it has caught
 # up, and consistently at any moment before.  It refuses to ingest and to sweep.
-# Promoted, it works on.
+# Promoted, it works on.  Replayed pages of tables and indexes are compared with
+# the primary's.
 
 use strict;
 use warnings;
@@ -14,6 +15,7 @@ my $primary = aevon_node('primary', preload => 'aevon', init => { allows_streami
 	conf => <<'CONF');
 aevon.sweep_interval = '100ms'
 max_standby_streaming_delay = -1
+wal_consistency_checking = 'heap, heap2, btree, sequence'
 CONF
 my $wire = session($primary);
 install_scenario($wire);

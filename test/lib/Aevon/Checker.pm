@@ -154,7 +154,7 @@ sub _new_database
 	$self->{dbname} = 'epoch' . ++$self->{epoch};
 	$postgres->must("CREATE DATABASE $self->{dbname}");
 	my $wire = $self->_must_connect;
-	$wire->must('CREATE EXTENSION aevon');
+	$wire->must('CREATE EXTENSION aevon; CREATE EXTENSION amcheck');
 	$self->{model} = Aevon::Model->new;
 	$self->{model}->install($wire);
 	Aevon::Oracle->install($wire);
@@ -601,11 +601,31 @@ sub _quiesce
 		$self->fail("$when: $_") foreach Aevon::Oracle->compare($wire, \@cases);
 		$self->{comparisons} += @cases;
 	}
+	$self->fail("damaged: $_") foreach _damage($wire);
 	$self->{note}->(sprintf 'quiet: %d events, %d comparisons, %d crashes, %d statements, %d prepared',
 		scalar keys %{ $self->{model}{events} }, @$self{qw(comparisons crashes statements)},
 		scalar keys %{ $self->{prepared} });
 	$wire->disconnect;
 	return;
+}
+
+# What amcheck says of the extension's tables and indexes.
+sub _damage
+{
+	my ($wire) = @_;
+	my @found = map { join ' ', map { $_ // '' } @$_ } @{ $wire->must(<<'SQL') };
+SELECT c.oid::regclass, d.*
+FROM pg_class c CROSS JOIN LATERAL verify_heapam(c.oid) d
+WHERE c.relnamespace = 'aevon'::regnamespace AND c.relkind = 'r'
+LIMIT 5
+SQL
+	my $result = $wire->query(<<'SQL');
+SELECT bt_index_check(c.oid, true)
+FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+WHERE c.relnamespace = 'aevon'::regnamespace AND c.relkind = 'i' AND i.indisvalid
+SQL
+	push @found, $result->{error}{M} if $result->{error};
+	return @found;
 }
 
 # Cases over every rule that answers, every principal in turn, and random
