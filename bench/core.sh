@@ -5,7 +5,8 @@
 #   3 aevon_state of one principal over 30 days against SELECT 1, and on a log
 #     of 1 and of 5 million events
 # Settings: BENCH_PARTS="sweep memory read", BENCH_ROUNDS (5), BENCH_BACKLOG
-# (2000000), BENCH_EVENTS (5000000), BENCH_SECONDS (10).
+# (2000000), BENCH_SWEEP (500000), BENCH_SMALLER (1000000), BENCH_EVENTS (5000000),
+# BENCH_SECONDS (10).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/cluster.sh
@@ -15,7 +16,8 @@ rounds=${BENCH_ROUNDS:-5}
 backlog=${BENCH_BACKLOG:-2000000}
 events=${BENCH_EVENTS:-5000000}
 seconds=${BENCH_SECONDS:-10}
-sweep_events=500000
+sweep_events=${BENCH_SWEEP:-500000}
+smaller=${BENCH_SMALLER:-1000000}
 
 results=$TMPDIR/results/results-core.md
 mkdir -p "$TMPDIR/results"
@@ -23,6 +25,7 @@ settings=(shared_buffers=4GB max_wal_size=32GB min_wal_size=2GB checkpoint_timeo
 	autovacuum=off work_mem=256MB maintenance_work_mem=512MB jit=off
 	aevon.max_workers=0 aevon.max_future=-1)
 
+export PGOPTIONS="-c client_min_messages=warning"
 sql() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }
 report() { printf '%s\n' "$@" | tee -a "$results"; }
 median() { sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
@@ -201,7 +204,7 @@ server_time() {
 				FOR i IN 1 .. 500 LOOP
 					PERFORM aevon_state('t', '$1', $2, '$since', '$until');
 				END LOOP;
-				RAISE NOTICE 'ms %', extract(epoch FROM clock_timestamp() - began) * 2;
+				RAISE WARNING 'ms %', extract(epoch FROM clock_timestamp() - began) * 2;
 			END \$\$" 2>&1 | awk '/ms / {print $NF}'
 	done | median
 }
@@ -209,7 +212,7 @@ server_time() {
 bench_read() {
 	local size one state small large principal rule
 
-	for size in 1000000 "$events"; do
+	for size in $smaller "$events"; do
 		start
 		fill "$size"
 		for principal in u0 u100; do
@@ -220,10 +223,10 @@ bench_read() {
 		[ "$size" = "$events" ] || cluster_stop
 	done
 	report "" "## Read: aevon_state over 30 days, unaligned, tail of 100 events" "" \
-		"| principal | rules | server time, log of 1,000,000, ms | of $events, ms | ratio (wanted: 1.5) |" "|---|---|--:|--:|--:|"
+		"| principal | rules | server time, log of $smaller, ms | of $events, ms | ratio (wanted: 1.5) |" "|---|---|--:|--:|--:|"
 	for principal in u0 u100; do
 		for rule in NULL "'amount'"; do
-			small=$(cat "$TMPDIR/time.1000000.$principal.$rule")
+			small=$(cat "$TMPDIR/time.$smaller.$principal.$rule")
 			large=$(cat "$TMPDIR/time.$events.$principal.$rule")
 			report "| $principal | $([ "$rule" = NULL ] && echo "all four" || echo one) | $(calc %.3f "$small") | $(calc %.3f "$large") | $(calc %.2f "$large / $small") |"
 		done
