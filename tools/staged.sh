@@ -59,6 +59,8 @@ if [ "$(id -u)" = 0 ]; then
 	as_user=(setpriv --reuid=postgres --regid=postgres --init-groups)
 fi
 
+mapfile -d '' passed < <(env -0 | grep -zE '^(AEVON|BENCH)_[A-Z_]+=' | grep -zv '^AEVON_LOG=' || true)
+
 # The environment is made anew: nobody's PGHOST or LANG changes a result.
 cd "$stage/tree"
 "${as_user[@]}" env -i \
@@ -66,7 +68,7 @@ cd "$stage/tree"
 	HOME="$stage/tmp" TMPDIR="$stage/tmp" LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 	PGBIN="$PGBIN" PGXS_DIR="$PGXS_DIR" AEVON_LOG="$AEVON_LOG" SITE="${SITE:-}" \
 	JOBS="${JOBS:-}" TESTS="${TESTS:-}" ONLY="${ONLY:-}" \
-	$(env | grep -E '^(AEVON|BENCH)_[A-Z_]+=[^[:space:]]*$' | grep -v '^AEVON_LOG=' || true) \
+	"${passed[@]}" \
 	"$@" &
 child=$!
 status=0
