@@ -14,7 +14,15 @@ CREATE TEMP TABLE feed (
 	event_id    text,
 	event_type  text,
 	occurred_at timestamptz,
-	data        jsonb
+	data        jsonb,
+	arrived_at  timestamptz			-- NULL: the feed does not say
+);
+
+-- snapshots taken after each part
+CREATE TEMP TABLE snapshotted (
+	part       integer,
+	taken_at   timestamptz,
+	rows       bigint
 );
 
 -- what happened to each part

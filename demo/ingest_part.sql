@@ -1,7 +1,7 @@
 -- Ingest part :part of the feed, from a staging table, as one transaction.
 -- An event is "late" here if it is older than one that an earlier part held.
 CREATE TEMP TABLE staging AS
-SELECT principal, event_id, event_type, occurred_at, data
+SELECT principal, event_id, event_type, occurred_at, data, coalesce(arrived_at, aevon.clock()) AS ingested_at
 FROM feed
 WHERE part = :part
 ORDER BY arrival;

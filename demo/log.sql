@@ -193,5 +193,7 @@ SELECT format('SELECT * FROM aevon_windows(%L, NULL, ''bytes'', %L, %L, ''1d'')'
 		:'tenant', :'first_day', :'end_day') AS timed_question,
 	format('SELECT date_trunc(''day'', occurred_at), count(*), sum((data ->> ''bytes'')::numeric), max((data ->> ''bytes'')::numeric) FROM aevon.events WHERE tenant = %L AND event_type = ''http.request'' GROUP BY 1',
 		:'tenant') AS timed_recount \gset
+\set timing_section 7
+\set worker_section 8
 \ir timing.sql
 \ir worker.sql

@@ -1,6 +1,6 @@
 -- Time a question to Aevon and the same by plain SQL.  Variables:
--- timed_question, timed_recount.
-\echo '== 7. Timings ==================================================================='
+-- timed_question, timed_recount, timing_section.
+\echo '== ':timing_section'. Timings ==================================================================='
 \echo
 \echo 'The tenant by day, asked of Aevon and counted from the raw log (mean of 20). The'
 \echo 'log grows with every event; what Aevon reads grows with the logarithm of the range.'

@@ -19,7 +19,8 @@ INSERT INTO feed
 SELECT ntile(5) OVER arrived, row_number() OVER arrived,
 	p ->> 'net', f ->> 'id', p ->> 'type',
 	timestamptz 'epoch' + (p ->> 'time')::bigint * interval '1 millisecond',
-	jsonb_build_object('mag', p -> 'mag', 'sig', p -> 'sig', 'place', p -> 'place', 'status', p -> 'status')
+	jsonb_build_object('mag', p -> 'mag', 'sig', p -> 'sig', 'place', p -> 'place', 'status', p -> 'status'),
+	timestamptz 'epoch' + (p ->> 'updated')::bigint * interval '1 millisecond'
 FROM jsonb_array_elements(:'doc'::jsonb -> 'features') f,
 	LATERAL (SELECT f -> 'properties') q (p)
 WINDOW arrived AS (ORDER BY (p ->> 'updated')::bigint, f ->> 'id');
@@ -27,7 +28,7 @@ WINDOW arrived AS (ORDER BY (p ->> 'updated')::bigint, f ->> 'id');
 
 \echo 'Three of them, as they arrive:'
 \echo
-SELECT event_id, principal, event_type, occurred_at, data FROM feed ORDER BY arrival LIMIT 3;
+SELECT event_id, principal, event_type, occurred_at, arrived_at, data FROM feed ORDER BY arrival LIMIT 3;
 
 \echo '== 1. Rules say what to measure ================================================='
 \echo
@@ -44,23 +45,29 @@ SELECT rule, version, event_type, operators, value, filter FROM aevon.rule_versi
 \echo 'A part is ingested by aevon_ingest_from, then aevon_sweep() folds the tail (what is'
 \echo 'not yet in the pre-aggregates) into one-minute buckets. "late" are events older than'
 \echo 'one of an earlier part: an aggregate that only moves forward would lose them.'
+\echo 'Each part comes at its own time (the clock is set to it), and after each a snapshot is'
+\echo 'taken: section 7 tells what became of a day in them.'
 \echo 'Watch 3 February in the last column: it goes on growing when the day is long over.'
 \echo 'Part 5 is not swept yet: that comes next.'
 \echo
 \set part 1
-\ir ingest_part.sql
+\ir arrive_part.sql
 \ir sweep_part.sql
+\ir snapshot_part.sql
 \set part 2
-\ir ingest_part.sql
+\ir arrive_part.sql
 \ir sweep_part.sql
+\ir snapshot_part.sql
 \set part 3
-\ir ingest_part.sql
+\ir arrive_part.sql
 \ir sweep_part.sql
+\ir snapshot_part.sql
 \set part 4
-\ir ingest_part.sql
+\ir arrive_part.sql
 \ir sweep_part.sql
+\ir snapshot_part.sql
 \set part 5
-\ir ingest_part.sql
+\ir arrive_part.sql
 SELECT part, events, accepted, duplicate, late, round(ingest_ms, 1) AS ingest_ms, tail AS tail_before,
 	swept, rows AS bucket_rows, round(sweep_ms, 1) AS sweep_ms, watched AS "quakes on 3 Feb"
 FROM progress ORDER BY part;
@@ -78,6 +85,7 @@ SELECT aevon_state('usgs') -> 'tail_events' AS "events in the tail";
 \echo 'Now the sweep, and the question again:'
 \echo
 \ir sweep_part.sql
+\ir snapshot_part.sql
 :question;
 CREATE TEMP TABLE after AS :question;
 SELECT aevon_state('usgs') -> 'tail_events' AS "events in the tail",
@@ -90,7 +98,7 @@ SELECT aevon_state('usgs') -> 'tail_events' AS "events in the tail",
 \echo 'SELECT * FROM aevon_ingest_batch(''usgs'', (SELECT jsonb_agg(...) FROM feed));'
 CREATE TEMP TABLE replay AS
 SELECT * FROM aevon_ingest_batch('usgs',
-	(SELECT jsonb_agg(to_jsonb(f) - 'part' - 'arrival') FROM feed f));
+	(SELECT jsonb_agg(to_jsonb(f) - 'part' - 'arrival' - 'arrived_at') FROM feed f));
 SELECT * FROM replay;
 
 \echo 'And a report that comes again with another magnitude is refused; a duplicate must be one:'
@@ -160,5 +168,8 @@ $check$;
 
 \set timed_question 'SELECT * FROM aevon_windows(''usgs'', NULL, ''quakes'', ''2018-01-31'', ''2018-02-08'', ''1d'')'
 \set timed_recount 'SELECT date_trunc(''day'', occurred_at), count(*), max((data ->> ''mag'')::numeric), avg((data ->> ''mag'')::numeric) FROM aevon.events WHERE tenant = ''usgs'' AND event_type = ''earthquake'' GROUP BY 1'
+\ir late.sql
+\set timing_section 8
+\set worker_section 9
 \ir timing.sql
 \ir worker.sql

@@ -1,5 +1,6 @@
--- Hand over to the background worker, and wait for its sweep.  Variable: tenant.
-\echo '== 8. Nobody has to call aevon_sweep() ==========================================='
+-- Hand over to the background worker, and wait for its sweep.  Variables:
+-- tenant, worker_section.
+\echo '== ':worker_section'. Nobody has to call aevon_sweep() ==========================================='
 \echo
 \echo 'The library is preloaded, so that a background worker can do it, every two minutes'
 \echo 'or sooner when there is much. It was off, to show things step by step; now it goes'
