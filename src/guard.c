@@ -65,6 +65,9 @@ static int64 greatest_stamp(void);
 static int64 oldest_running_id(void);
 static void write_installation(int64 base);
 
+/* May this backend delete snapshots? */
+static bool compacting = false;
+
 PG_FUNCTION_INFO_V1(aevon_refuse_change);
 Datum
 aevon_refuse_change(PG_FUNCTION_ARGS)
@@ -75,6 +78,9 @@ aevon_refuse_change(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("aevon.refuse_change() must be called as a trigger")));
+	if (compacting && TRIGGER_FIRED_BY_DELETE(trigger->tg_event) &&
+		strcmp(RelationGetRelationName(trigger->tg_relation), "snapshots") == 0)
+		PG_RETURN_POINTER(NULL);
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("\"%s\" is append only", RelationGetRelationName(trigger->tg_relation)),
@@ -93,6 +99,12 @@ aevon_adopt_sql(PG_FUNCTION_ARGS)
 	adopt();
 	aevon_access_leave(&access);
 	PG_RETURN_VOID();
+}
+
+void
+aevon_guard_allow_compaction(bool allow)
+{
+	compacting = allow;
 }
 
 int64

@@ -30,4 +30,11 @@ extern bool aevon_guard_check(int64 *base);
 /* Raises the guard's 55000 if a cut lies above what this cluster can have stamped. */
 extern void aevon_guard_check_cut(int64 cut_xmax);
 
+/*
+ * Let this backend delete snapshots until it is called with false, or the
+ * transaction ends: the one way past the trigger that refuses changes, for the
+ * compaction of old days.
+ */
+extern void aevon_guard_allow_compaction(bool allow);
+
 #endif							/* AEVON_GUARD_H */

@@ -29,6 +29,8 @@ char	   *aevon_config_dir = NULL;
 
 int			aevon_snapshot_interval_ms = 3600 * 1000;
 int			aevon_allowed_lateness_s = 2 * SECS_PER_DAY;
+int			aevon_compact_after_s = -1;
+double		aevon_compact_threshold = 0.01;
 
 static double anomaly_threshold = 3.5;	/* read by the view */
 
@@ -104,6 +106,16 @@ define_snapshot_settings(void)
 							"In seconds if no unit is given. A snapshot that changes a metric later is marked as revised.",
 							&aevon_allowed_lateness_s, 2 * SECS_PER_DAY, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.compact_after",
+							"Age of UTC days whose snapshots are thinned out.",
+							"In seconds if no unit is given; -1: none ever. Kept are the first after the day's end, each that changed count or sum by more than aevon.compact_threshold, and the last.",
+							&aevon_compact_after_s, -1, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomRealVariable("aevon.compact_threshold",
+							 "Change of count or sum past which a snapshot outlives compaction.",
+							 "A share of the value before: 0.01 is one percent.",
+							 &aevon_compact_threshold, 0.01, 0, 1000,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomRealVariable("aevon.anomaly_threshold",
 							 "Modified z-score past which a day is flagged in aevon.daily_metrics.",
 							 "How far a day lies outside the same weekdays of the last eight weeks, in robust standard deviations.",

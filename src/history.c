@@ -130,7 +130,10 @@ put_row(const AevonRule *rule, HeapTuple tuple, TupleDesc descriptor, ReturnSetI
 
 	heap_deform_tuple(tuple, descriptor, stored, absent);
 	value = aevon_metric_number(DatumGetJsonbP(stored[6]), primary);
-	delta = aevon_metric_number(DatumGetJsonbP(stored[7]), primary);
+	/* against the snapshot before that is still there: some may be compacted */
+	delta = aevon_metric_number(aevon_metric_delta(DatumGetJsonbP(stored[6]),
+												   absent[7] ? NULL : DatumGetJsonbP(stored[7])),
+								primary);
 	values[0] = CStringGetTextDatum(rule->name);
 	values[1] = stored[0];		/* day, revision, taken_at, status */
 	values[2] = stored[1];

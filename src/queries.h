@@ -243,7 +243,8 @@ AEVON_QUERY(TAKE_TOUCHED_DAYS,
 	INT8OID)
 AEVON_QUERY(HISTORY,
 	"SELECT '2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) day, revision, taken_at, status,"
-	" event_count, late_count, stats, delta, cut_xmax, cut_xip"
+	" event_count, late_count, stats,"
+	" pg_catalog.lag(stats) OVER (PARTITION BY day ORDER BY revision), cut_xmax, cut_xip"
 	" FROM aevon.snapshots"
 	" WHERE series_key OPERATOR(pg_catalog.=) $1 AND day OPERATOR(pg_catalog.>=) $2"
 	" AND day OPERATOR(pg_catalog.<) $3"
@@ -262,6 +263,51 @@ AEVON_QUERY(VOIDED_SINCE,
 	" AND voided_at OPERATOR(pg_catalog.>=) $3"
 	" AND occurred_at OPERATOR(pg_catalog.>=) $4 AND occurred_at OPERATOR(pg_catalog.<) $5)",
 	INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
+AEVON_QUERY(EMPTY_BUCKETS_1M,
+	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
+	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"
+	" AND s.measure_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
+AEVON_QUERY(EMPTY_BUCKETS_1D,
+	"DELETE FROM aevon.buckets_1d b USING aevon.series s"
+	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"
+	" AND s.measure_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
+AEVON_QUERY(EMPTY_SKETCHES,
+	"DELETE FROM aevon.sketches b USING aevon.series s"
+	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"
+	" AND s.measure_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
+AEVON_QUERY(EMPTY_CHECKPOINT,
+	"UPDATE aevon.sweep_checkpoints SET cut_xmax = 0, cut_xip = '{}', caught_up = false,"
+	" event_count = 0"
+	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
+AEVON_QUERY(COMPACT_SNAPSHOTS,
+	"WITH old AS ("
+	"SELECT n.series_key, n.day, n.revision,"
+	" n.revision OPERATOR(pg_catalog.=) pg_catalog.max(n.revision) OVER w"
+	" OR n.revision OPERATOR(pg_catalog.=) pg_catalog.min(n.revision) FILTER (WHERE n.taken_at"
+	" OPERATOR(pg_catalog.>=) ('2000-01-01 00:00:00+00'::pg_catalog.timestamptz"
+	" OPERATOR(pg_catalog.+) ((n.day OPERATOR(pg_catalog.+) 1)"
+	" OPERATOR(pg_catalog.*) '24:00:00'::pg_catalog.interval))) OVER w"
+	" OR EXISTS (SELECT FROM pg_catalog.jsonb_each(n.delta) d (name, change)"
+	" WHERE d.name OPERATOR(pg_catalog.=) ANY ('{count,sum}'::pg_catalog.text[])"
+	" AND pg_catalog.jsonb_typeof(d.change) OPERATOR(pg_catalog.=) 'number'"
+	" AND pg_catalog.abs(d.change::pg_catalog.numeric) OPERATOR(pg_catalog.>)"
+	" ($2 OPERATOR(pg_catalog.*) pg_catalog.abs((n.stats OPERATOR(pg_catalog.->) d.name)"
+	"::pg_catalog.numeric OPERATOR(pg_catalog.-) d.change::pg_catalog.numeric))) AS kept"
+	" FROM aevon.snapshots n WHERE n.day OPERATOR(pg_catalog.<) $1"
+	" WINDOW w AS (PARTITION BY n.series_key, n.day)"
+	"), gone AS ("
+	"DELETE FROM aevon.snapshots x USING old o"
+	" WHERE NOT o.kept AND x.series_key OPERATOR(pg_catalog.=) o.series_key"
+	" AND x.day OPERATOR(pg_catalog.=) o.day AND x.revision OPERATOR(pg_catalog.=) o.revision"
+	" RETURNING x.series_key, x.day, x.revision)"
+	" INSERT INTO aevon.compactions (series_key, compacted_at, day, revisions)"
+	" SELECT series_key, $3, day, pg_catalog.array_agg(revision ORDER BY revision)"
+	" FROM gone GROUP BY series_key, day",
+	INT4OID, NUMERICOID, TIMESTAMPTZOID)
 AEVON_QUERY(LAST_TAKEN,
 	"SELECT pg_catalog.max(taken_at) FROM aevon.snapshots")
 AEVON_QUERY(LAST_SNAPSHOT,

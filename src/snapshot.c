@@ -91,6 +91,38 @@ aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result)
 	aevon_access_leave(&access);
 }
 
+int64
+aevon_snapshot_compact(void)
+{
+	TimestampTz now = aevon_clock_now();
+	AevonAccess access;
+	Datum		values[3];
+	int64		count;
+
+	if (aevon_compact_after_s < 0)
+		return 0;
+	aevon_access_enter(&access);
+	aevon_catalog_connect();
+	values[0] = Int32GetDatum((int32) aevon_window_of(now - aevon_compact_after_s * USECS_PER_SEC,
+													  AEVON_DAY));
+	values[1] = DirectFunctionCall1(float8_numeric, Float8GetDatum(aevon_compact_threshold));
+	values[2] = TimestampTzGetDatum(now);
+	aevon_guard_allow_compaction(true);
+	PG_TRY();
+	{
+		aevon_catalog_run(AEVON_QUERY_COMPACT_SNAPSHOTS, values, NULL, false);
+	}
+	PG_FINALLY();
+	{
+		aevon_guard_allow_compaction(false);
+	}
+	PG_END_TRY();
+	count = (int64) SPI_processed;
+	aevon_catalog_finish();
+	aevon_access_leave(&access);
+	return count;
+}
+
 TimestampTz
 aevon_snapshot_last_taken(void)
 {

@@ -17,7 +17,10 @@
 PG_FUNCTION_INFO_V1(aevon_snapshot_sql);
 PG_FUNCTION_INFO_V1(aevon_clock_sql);
 
-/* Sweep first, so that everything committed by now is in the snapshots. */
+/*
+ * Sweep first, so that everything committed by now is in the snapshots; thin
+ * out old days last.
+ */
 Datum
 aevon_snapshot_sql(PG_FUNCTION_ARGS)
 {
@@ -29,6 +32,7 @@ aevon_snapshot_sql(PG_FUNCTION_ARGS)
 	aevon_access_require(NULL, AEVON_PRIVILEGE_OPERATE);
 	aevon_sweep_run(0, false, &swept);
 	aevon_snapshot_run(0, &taken);
+	(void) aevon_snapshot_compact();
 	PG_RETURN_INT64(taken.snapshot_count);
 }
 

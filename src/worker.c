@@ -87,6 +87,7 @@ static void take_snapshots(Worker *worker);
 static void plan_snapshots(Worker *worker);
 static void snapshot_days(Worker *worker);
 static void prune(Worker *worker);
+static void compact_snapshots(Worker *worker);
 static void prune_sweeps(Worker *worker);
 static void handle_error(Worker *worker, ErrorData *error);
 static bool passes_by_itself(int sqlstate);
@@ -348,7 +349,7 @@ snapshot_days(Worker *worker)
 	worker->more_days = result.more;
 }
 
-/* Delete old rows of aevon.sweeps, once an hour. */
+/* Delete old rows of aevon.sweeps and thin out old snapshots, once an hour. */
 static void
 prune(Worker *worker)
 {
@@ -358,8 +359,16 @@ prune(Worker *worker)
 		return;
 	worker->next_prune = after_ms(GetCurrentTimestamp(), PRUNE_MS);
 	error = run_step(worker, prune_sweeps);
+	if (error == NULL)
+		error = run_step(worker, compact_snapshots);
 	if (error != NULL)
 		handle_error(worker, error);
+}
+
+static void
+compact_snapshots(Worker *worker)
+{
+	(void) aevon_snapshot_compact();
 }
 
 static void

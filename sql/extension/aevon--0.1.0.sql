@@ -279,6 +279,15 @@ CREATE TABLE aevon.snapshots (
 );
 CREATE INDEX snapshots_taken_at ON aevon.snapshots (taken_at);
 
+-- What the compaction of old days took out of the snapshots.
+CREATE TABLE aevon.compactions (
+	series_key   bigint NOT NULL,
+	compacted_at timestamptz NOT NULL,
+	day          integer NOT NULL,
+	revisions    integer[] NOT NULL
+);
+CREATE INDEX compactions_day ON aevon.compactions (series_key, day);
+
 -- The log of sweeps.
 CREATE SEQUENCE aevon.sweep_id_seq;
 CREATE TABLE aevon.sweeps (
@@ -686,6 +695,11 @@ CREATE FUNCTION aevon_explain(tenant text, principal text, rule text, day date,
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100
 	AS 'MODULE_PATHNAME', 'aevon_explain_sql';
 
+CREATE FUNCTION aevon_rebuild(rule text, tenant text DEFAULT NULL)
+	RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'aevon_rebuild_sql';
+
 CREATE FUNCTION aevon_adopt()
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -815,6 +829,11 @@ COMMENT ON FUNCTION aevon_void(text, text, text, text) IS
 Arguments: tenant, principal, event_id: the event; it must be visible to the caller''s transaction; reason: why, at most 1000 characters, kept for whoever asks later.
 Result: ''voided'', or ''duplicate'' if it is void already, which changes nothing (its first reason stays). To replace an event, void it and ingest another one under a new event_id: the old id stays taken.
 Errors: 22004 NULL argument; 22023 empty argument; 22001 too long; 42501 without the void privilege; 42704 no such event; 25006 read-only transaction; 55000 restored tables not adopted; 40001 under REPEATABLE READ.';
+
+COMMENT ON FUNCTION aevon_rebuild(text, text) IS
+'Make a rule''s buckets again from the log: they go at once, the following sweeps fill them. Reads go on and are right meanwhile, from the log. Snapshots stay.
+Arguments: rule: name or name@version of a live version; tenant: whose rule it is, NULL for a rule of all tenants. Rules that measure the same share the buckets.
+Errors: 22004; 42501 without operate on the tenant, or on all; 42704 unknown rule; 25006; 40001; 55000.';
 
 COMMENT ON FUNCTION aevon_history(text, text, text, date, date, jsonb) IS
 'Every snapshot of the days of a metric: how each day''s value came to be what it is.
@@ -1079,6 +1098,11 @@ COMMENT ON COLUMN aevon.touched_days.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.touched_days.day IS 'Days since 2000-01-01.';
 
 COMMENT ON TABLE aevon.snapshots IS 'The value of one day''s metric at one cut, never changed afterwards.';
+COMMENT ON TABLE aevon.compactions IS 'What the compaction of old days took out of aevon.snapshots: see the settings aevon.compact_after and aevon.compact_threshold.';
+COMMENT ON COLUMN aevon.compactions.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.compactions.compacted_at IS 'When they were deleted.';
+COMMENT ON COLUMN aevon.compactions.day IS 'Days since 2000-01-01 (UTC).';
+COMMENT ON COLUMN aevon.compactions.revisions IS 'Revisions that were deleted.';
 COMMENT ON VIEW aevon.daily_metrics IS 'The latest snapshot of every UTC day of each active rule, for readable tenants: value, status, what was first reported, how complete, whether unusual.';
 COMMENT ON COLUMN aevon.daily_metrics.tenant IS 'The tenant.';
 COMMENT ON COLUMN aevon.daily_metrics.principal IS 'The principal; NULL: the whole tenant.';

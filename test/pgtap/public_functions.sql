@@ -27,6 +27,7 @@ INSERT INTO contract VALUES
 ('aevon_ingest_from', 'source regclass, tenant text DEFAULT NULL, on_error text DEFAULT ''abort'', '
 	'OUT accepted bigint, OUT duplicate bigint, OUT rejected bigint', 'SETOF record', 'volatile'),
 ('aevon_load_rules', 'directory text, OUT rule text, OUT version integer, OUT changed boolean', 'SETOF record', 'volatile'),
+('aevon_rebuild', 'rule text, tenant text DEFAULT NULL', 'void', 'volatile'),
 ('aevon_revoke', 'tenant text, role regrole, privilege text', 'void', 'volatile'),
 ('aevon_schedule', 'sweep_schedule text DEFAULT ''* * * * *''', 'bigint', 'volatile'),
 ('aevon_snapshot', '', 'bigint', 'volatile'),
