@@ -166,6 +166,16 @@ aevon_dictionary_intern(AevonDictionary dictionary, int32 scope, const char *nam
 char *
 aevon_dictionary_name(AevonDictionary dictionary, int32 key)
 {
+	char	   *name = aevon_dictionary_find_name(dictionary, key);
+
+	if (name == NULL)
+		elog(ERROR, "key %d is in no dictionary", key);
+	return name;
+}
+
+char *
+aevon_dictionary_find_name(AevonDictionary dictionary, int32 key)
+{
 	KeyId		id = {dictionary, key};
 	KeyEntry   *entry;
 	Relation	relation;
@@ -174,7 +184,7 @@ aevon_dictionary_name(AevonDictionary dictionary, int32 key)
 	ScanKeyData scankey;
 	TupleTableSlot *slot;
 	bool		isnull;
-	char	   *name;
+	char	   *name = NULL;
 
 	ready_caches();
 	entry = keys_lookup(cache.by_key, id);
@@ -187,9 +197,8 @@ aevon_dictionary_name(AevonDictionary dictionary, int32 key)
 	scan = index_beginscan(relation, index, SnapshotSelf, 1, 0);
 	ScanKeyInit(&scankey, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(key));
 	index_rescan(scan, &scankey, 1, NULL, 0);
-	if (!index_getnext_slot(scan, ForwardScanDirection, slot))
-		elog(ERROR, "key %d is not in %s", key, RelationGetRelationName(relation));
-	name = TextDatumGetCString(slot_getattr(slot, Anum_dictionary_name, &isnull));
+	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+		name = TextDatumGetCString(slot_getattr(slot, Anum_dictionary_name, &isnull));
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, AccessShareLock);

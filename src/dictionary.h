@@ -41,6 +41,9 @@ extern int32 aevon_dictionary_intern(AevonDictionary dictionary, int32 scope, co
 /* The name of a key; palloc'd.  An unknown key is an internal error. */
 extern char *aevon_dictionary_name(AevonDictionary dictionary, int32 key);
 
+/* The same, but NULL for an unknown key. */
+extern char *aevon_dictionary_find_name(AevonDictionary dictionary, int32 key);
+
 /*
  * Insert a row so that it is there for every snapshot at once, as above.  The
  * caller has made sure, under a lock, that it is not there yet.

@@ -20,6 +20,7 @@
 int			aevon_sweep_interval_ms = 120 * 1000;
 int			aevon_sweep_batch_events = 50000;
 int			aevon_tail_target_events = 500;
+bool		aevon_chain_enabled = true;
 int			aevon_max_workers = 4;
 int			aevon_max_databases = 1000;
 int			aevon_max_event_size_kb = 1024;
@@ -91,6 +92,10 @@ define_sweep_settings(void)
 							"Every read scans the tail of its principal or tenant; a smaller target makes reads cheaper and sweeps more frequent.",
 							&aevon_tail_target_events, 500, 1, INT_MAX,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("aevon.chain",
+							 "Whether sweeps extend the tamper-evident chain over the event log.",
+							 "Switched on again, the chain goes on with all that came meanwhile.",
+							 &aevon_chain_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 static void

@@ -13,6 +13,7 @@
 extern int	aevon_sweep_interval_ms;	/* between two sweeps of the worker */
 extern int	aevon_sweep_batch_events;	/* most events a worker's sweep folds */
 extern int	aevon_tail_target_events;	/* ingest wakes the worker past it */
+extern bool aevon_chain_enabled;	/* sweeps extend the chain */
 extern int	aevon_max_workers;	/* that run at the same time */
 extern int	aevon_max_databases;	/* with a slot in shared memory */
 extern int	aevon_max_event_size_kb;	/* data plus metadata, in kilobytes */

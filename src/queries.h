@@ -180,6 +180,7 @@ AEVON_QUERY(MAX_STAMP,
 	" UNION ALL SELECT v.event_stamp FROM aevon.voids v"
 	" UNION ALL SELECT c.cut_xmax OPERATOR(pg_catalog.-) 1 FROM aevon.sweep_checkpoints c"
 	" UNION ALL SELECT n.cut_xmax OPERATOR(pg_catalog.-) 1 FROM aevon.snapshots n"
+	" UNION ALL SELECT h.cut_xmax OPERATOR(pg_catalog.-) 1 FROM aevon.chain h"
 	" UNION ALL SELECT k.stamp FROM aevon.event_keys k"
 	" UNION ALL SELECT p.max_stamp FROM aevon.log_parts p) s")
 AEVON_QUERY(RAISE_TENANT_KEYS,
@@ -323,4 +324,89 @@ AEVON_QUERY(ADD_SNAPSHOT,
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 	INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TEXTOID, INT8OID, INT8ARRAYOID, INT8OID, INT8OID,
 	JSONBOID, JSONBOID)
+AEVON_QUERY(LOCK_LOG_CUT,
+	"SELECT cut_xmax, cut_xip FROM aevon.sweep_checkpoints"
+	" WHERE measure_key OPERATOR(pg_catalog.=) 0 FOR UPDATE")
+AEVON_QUERY(LOG_CUT,
+	"SELECT cut_xmax, cut_xip FROM aevon.sweep_checkpoints"
+	" WHERE measure_key OPERATOR(pg_catalog.=) 0")
+AEVON_QUERY(ADD_LOG_CUT,
+	"INSERT INTO aevon.sweep_checkpoints (cut_xmax, measure_key, cut_xip) VALUES (0, 0, '{}')"
+	" ON CONFLICT (measure_key) DO NOTHING")
+AEVON_QUERY(ADD_LINK,
+	"INSERT INTO aevon.chain (link_number, event_count, void_count, made_at, cut_xmax, cut_xip,"
+	" link) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, BYTEAOID)
+AEVON_QUERY(LAST_LINK,
+	"SELECT link_number, event_count, void_count, made_at, cut_xmax, cut_xip, link"
+	" FROM aevon.chain ORDER BY link_number DESC LIMIT 1")
+AEVON_QUERY(FIND_LINK,
+	"SELECT link_number, event_count, void_count, made_at, cut_xmax, cut_xip, link"
+	" FROM aevon.chain WHERE link_number OPERATOR(pg_catalog.=) $1",
+	INT8OID)
+AEVON_QUERY(LINKS_FROM,
+	"SELECT link_number, event_count, void_count, made_at, cut_xmax, cut_xip, link"
+	" FROM aevon.chain WHERE link_number OPERATOR(pg_catalog.>=) $1"
+	" ORDER BY link_number LIMIT $2",
+	INT8OID, INT8OID)
+AEVON_QUERY(NEXT_OF_PRINCIPAL,
+	"SELECT pg_catalog.min(e.occurred_at) FROM aevon.event_log e"
+	" WHERE e.principal_key OPERATOR(pg_catalog.=) $1"
+	" AND e.occurred_at OPERATOR(pg_catalog.>=) $2",
+	INT4OID, TIMESTAMPTZOID)
+AEVON_QUERY(NEXT_OF_TENANT,
+	"SELECT pg_catalog.min(e.occurred_at) FROM aevon.event_log e"
+	" WHERE e.tenant_key OPERATOR(pg_catalog.=) $1"
+	" AND e.occurred_at OPERATOR(pg_catalog.>=) $2",
+	INT4OID, TIMESTAMPTZOID)
+AEVON_QUERY(DELETE_BUCKETS_1M,
+	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	" AND s.dims_digest OPERATOR(pg_catalog.=) ''"
+	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
+	INT4OID, INT4OID)
+AEVON_QUERY(DELETE_BUCKETS_1D,
+	"DELETE FROM aevon.buckets_1d b USING aevon.series s"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	" AND s.dims_digest OPERATOR(pg_catalog.=) ''"
+	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
+	INT4OID, INT4OID)
+AEVON_QUERY(SUBJECTS_AFTER,
+	"SELECT u.tenant_key, u.subject_key FROM ("
+	"(SELECT t.tenant_key, OPERATOR(pg_catalog.-) t.tenant_key AS subject_key"
+	" FROM aevon.tenants t"
+	" WHERE t.tenant_key OPERATOR(pg_catalog.<) (OPERATOR(pg_catalog.-) $3)"
+	" AND ($2 OPERATOR(pg_catalog.=) 0 OR t.tenant_key OPERATOR(pg_catalog.=) $2)"
+	" ORDER BY t.tenant_key DESC LIMIT $4)"
+	" UNION (SELECT p.tenant_key, p.principal_key FROM aevon.principals p"
+	" WHERE p.principal_key OPERATOR(pg_catalog.>) $3"
+	" AND ($2 OPERATOR(pg_catalog.=) 0 OR p.tenant_key OPERATOR(pg_catalog.=) $2)"
+	" ORDER BY p.principal_key LIMIT $4)"
+	" UNION (SELECT s.tenant_key, s.subject_key FROM aevon.series s"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND s.subject_key OPERATOR(pg_catalog.>) $3"
+	" AND ($2 OPERATOR(pg_catalog.=) 0 OR s.tenant_key OPERATOR(pg_catalog.=) $2)"
+	" ORDER BY s.subject_key LIMIT $4)) u"
+	" ORDER BY u.subject_key LIMIT $4",
+	INT4OID, INT4OID, INT4OID, INT8OID)
+AEVON_QUERY(SNAPSHOTS_AFTER,
+	"SELECT n.day, n.revision, n.cut_xmax, n.cut_xip, n.event_count, n.late_count, n.stats"
+	" FROM aevon.series s"
+	" JOIN aevon.snapshots n ON n.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	" AND s.dims_digest OPERATOR(pg_catalog.=) ''"
+	" AND (n.day, n.revision) OPERATOR(pg_catalog.>) ($3, $4)"
+	" ORDER BY n.day, n.revision LIMIT $5",
+	INT4OID, INT4OID, INT4OID, INT4OID, INT8OID)
+AEVON_QUERY(ADD_REPAIR,
+	"INSERT INTO aevon.repairs (repair_id, repaired_at, window_start, series_key, tenant_key,"
+	" subject_key, measure_key, version, rule, what, repaired_by, stored, recomputed)"
+	" VALUES (pg_catalog.nextval('aevon.repair_id_seq'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+	" $11, $12)",
+	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID,
+	TEXTOID, JSONBOID, JSONBOID)
+AEVON_QUERY(TOUCH_DAY,
+	"INSERT INTO aevon.touched_days (series_key, day) VALUES ($1, $2)"
+	" ON CONFLICT (series_key, day) DO NOTHING",
+	INT8OID, INT4OID)
 /* *INDENT-ON* */

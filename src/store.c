@@ -173,6 +173,27 @@ aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor 
 	}
 }
 
+void
+aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit, AevonRowVisitor visitor,
+					   void *context)
+{
+	StoreTable *table = &store->tiers[visit->tier];
+	bool		found = find_row(store, table, visit->series_key, visit->until - 1);
+
+	while (found)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
+
+		CHECK_FOR_INTERRUPTS();
+		visitor(context, row_first_window(table), row_state(table));
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(store->scratch);
+		if (row_first_window(table) <= visit->from)
+			break;
+		found = next_row(store, table, BackwardScanDirection);
+	}
+}
+
 int
 aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 				  const AevonWindowState *states, int count)

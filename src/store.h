@@ -66,6 +66,16 @@ extern void aevon_store_visit(AevonStore *store, const AevonVisit *visit,
 							  AevonStateVisitor visitor, void *context);
 
 /*
+ * Give every row that may hold windows in [from, until) of visit's tier and
+ * series as it is stored, from the last to the first; for those who check
+ * rows.  The rest of `visit` does not matter.
+ */
+typedef void (*AevonRowVisitor) (void *context, int64 first_window, const bytea *state);
+
+extern void aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit,
+								   AevonRowVisitor visitor, void *context);
+
+/*
  * Merge states into a series, or (replace) put them in the place of what is
  * there; windows strictly ascending.  The number of rows written.
  */

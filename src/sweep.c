@@ -32,6 +32,7 @@
 
 #include "access.h"
 #include "catalog.h"
+#include "chain.h"
 #include "correct.h"
 #include "cut.h"
 #include "fold.h"
@@ -213,11 +214,14 @@ sweep_all(Sweep *sweep, int64 base)
 	FullTransactionId own;
 	const AevonRuleSet *rules;
 	AevonCheckpoint *checkpoints;
+	const AevonCut *chained;
+	int64		max_events = sweep->max_events;
 	Batch	   *batch;
 	int			count;
 	int			at = 0;
 
 	checkpoints = aevon_cut_lock_checkpoints(&count);
+	chained = aevon_chain_lock();
 
 	/* not a moment before the lock: another sweep may just have moved the cut */
 	sweep->snapshot = RegisterSnapshot(GetTransactionSnapshot());
@@ -236,6 +240,9 @@ sweep_all(Sweep *sweep, int64 base)
 		aevon_guard_check_cut(batch->from->xmax);
 		sweep_batch(sweep, batch);
 	}
+	if (chained != NULL &&
+		aevon_chain_extend(sweep->snapshot, chained, sweep->target, max_events))
+		sweep->result->more = true;
 	MemoryContextDelete(sweep->work);
 	MemoryContextDelete(sweep->event);
 	UnregisterSnapshot(sweep->snapshot);

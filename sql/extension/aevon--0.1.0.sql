@@ -288,6 +288,37 @@ CREATE TABLE aevon.compactions (
 );
 CREATE INDEX compactions_day ON aevon.compactions (series_key, day);
 
+-- The tamper-evident chain: a link for what entered the log's own cut.
+CREATE TABLE aevon.chain (
+	link_number bigint NOT NULL,
+	event_count bigint NOT NULL,
+	void_count  bigint NOT NULL,
+	made_at     timestamptz NOT NULL,
+	cut_xmax    bigint NOT NULL,
+	cut_xip     bigint[] NOT NULL,
+	link        bytea NOT NULL,
+	PRIMARY KEY (link_number)
+);
+
+-- What aevon_verify has mended.
+CREATE SEQUENCE aevon.repair_id_seq;
+CREATE TABLE aevon.repairs (
+	repair_id    bigint NOT NULL,
+	repaired_at  timestamptz NOT NULL,
+	window_start timestamptz,
+	series_key   bigint NOT NULL,
+	tenant_key   integer NOT NULL,
+	subject_key  integer NOT NULL,
+	measure_key  integer NOT NULL,
+	version      integer NOT NULL,
+	rule         text COLLATE "C" NOT NULL,
+	what         text COLLATE "C" NOT NULL,
+	repaired_by  text NOT NULL,
+	stored       jsonb,
+	recomputed   jsonb,
+	PRIMARY KEY (repair_id)
+);
+
 -- The log of sweeps.
 CREATE SEQUENCE aevon.sweep_id_seq;
 CREATE TABLE aevon.sweeps (
@@ -345,6 +376,10 @@ CREATE TRIGGER event_log_append_only
 CREATE TRIGGER snapshots_append_only
 	BEFORE UPDATE OR DELETE OR TRUNCATE ON aevon.snapshots
 	FOR EACH STATEMENT EXECUTE FUNCTION aevon.refuse_change();
+CREATE TRIGGER chain_append_only
+	BEFORE UPDATE OR DELETE OR TRUNCATE ON aevon.chain
+	FOR EACH STATEMENT EXECUTE FUNCTION aevon.refuse_change();
+ALTER TABLE aevon.chain ENABLE ALWAYS TRIGGER chain_append_only;
 ALTER TABLE aevon.event_log ENABLE ALWAYS TRIGGER event_log_append_only;
 ALTER TABLE aevon.event_log_p1 ENABLE ALWAYS TRIGGER event_log_append_only;
 ALTER TABLE aevon.snapshots ENABLE ALWAYS TRIGGER snapshots_append_only;
@@ -700,6 +735,23 @@ CREATE FUNCTION aevon_rebuild(rule text, tenant text DEFAULT NULL)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'aevon_rebuild_sql';
 
+CREATE FUNCTION aevon_verify(rule text DEFAULT NULL, tenant text DEFAULT NULL,
+		repair boolean DEFAULT false)
+	RETURNS TABLE (rule text, version integer, tenant text, principal text, what text,
+		window_start timestamptz, stored jsonb, recomputed jsonb, repaired boolean)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'aevon_verify_sql';
+
+CREATE FUNCTION aevon_chain_head()
+	RETURNS TABLE (link_number bigint, link text, cut text, made_at timestamptz)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1
+	AS 'MODULE_PATHNAME', 'aevon_chain_head_sql';
+
+CREATE FUNCTION aevon_chain_check(link_number bigint, link text)
+	RETURNS boolean
+	LANGUAGE c STABLE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'aevon_chain_check_sql';
+
 CREATE FUNCTION aevon_adopt()
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -851,6 +903,22 @@ COMMENT ON FUNCTION aevon_snapshot() IS
 'Sweep, then add a snapshot for each (series, UTC day) whose metric changed since its last one: aevon.snapshots. The worker does it every aevon.snapshot_interval.
 Result: number of snapshots added. The cost depends on the days that changed, not on history. Measures still catching up are left for later.
 Errors: those of aevon_sweep.';
+
+COMMENT ON FUNCTION aevon_verify(text, text, boolean) IS
+'Prove the numbers: compute everything again from the raw log and list what differs. Nothing is listed when all is right. Ingest goes on meanwhile; with repair, sweeps wait.
+Arguments: rule: name, all its versions, or name@version; NULL: every rule, and the events themselves; tenant: NULL: every tenant; with rule NULL, the chain too; repair: mend buckets, in this transaction, and record each in aevon.repairs.
+Result: rule, version, tenant, principal (NULL: the whole tenant) where they apply; what: ''bucket_1m'' or ''bucket_1d'' (a window of the store), ''snapshot'' (computed again at its own cut), ''event'' (a row of the log that does not match its stored hash) or ''chain'' (a link that does not follow from the one before it and the log); window_start: the window, the snapshot''s day, the event''s occurred_at or when the link was made; stored and recomputed: both sides, NULL where there is nothing; repaired: whether it was mended. Snapshots, events and links never are.
+Errors: 22004 repair is NULL; 42704 unknown rule; 42501 no ''operate'' privilege on the tenant (on ''*'' when it is NULL), or unknown tenant; with repair also 25006 in recovery or a read-only transaction and 40001 under REPEATABLE READ or above; 55000 restored tables not yet adopted.';
+
+COMMENT ON FUNCTION aevon_chain_head() IS
+'The last link of the tamper-evident chain over the log, to be kept elsewhere. No row before the first link.
+Result: link_number; link: SHA-256 in hex over all events and voids inside the cut, by way of the links before; cut: as in aevon.status; made_at.
+Errors: 42501 no ''operate'' privilege on ''*''.';
+
+COMMENT ON FUNCTION aevon_chain_check(bigint, text) IS
+'Whether the chain has this link, as aevon_chain_head gave it, under this number. With an aevon_verify() that lists no ''chain'' and no ''event'', true means that no event or void up to that link was changed, added or taken away since.
+Arguments: link_number; link: 64 hexadecimal digits.
+Errors: 22004 NULL argument; 22023 not a link; 42501 no ''operate'' privilege on ''*''.';
 
 COMMENT ON FUNCTION aevon_schedule(text) IS
 'Register a pg_cron job that calls aevon_sweep(), for servers that do not preload Aevon.
@@ -1132,6 +1200,30 @@ COMMENT ON COLUMN aevon.snapshots.delta IS 'Change of each statistic against the
 COMMENT ON COLUMN aevon.snapshots.status IS 'provisional, final or revised.';
 COMMENT ON COLUMN aevon.snapshots.cut_xip IS 'The cut: stamps below cut_xmax that are outside too.';
 COMMENT ON COLUMN aevon.snapshots.stats IS 'Every statistic of the measure by name.';
+
+COMMENT ON TABLE aevon.chain IS 'The tamper-evident chain: each link is a SHA-256 over the link before it and what entered the log''s own cut with it.';
+COMMENT ON COLUMN aevon.chain.link_number IS 'Number of the link, from 1 up without gaps.';
+COMMENT ON COLUMN aevon.chain.event_count IS 'Events that entered.';
+COMMENT ON COLUMN aevon.chain.void_count IS 'Voids that entered.';
+COMMENT ON COLUMN aevon.chain.made_at IS 'When the link was made; not part of what is hashed.';
+COMMENT ON COLUMN aevon.chain.cut_xmax IS 'The cut from this link on: stamps from here on are outside.';
+COMMENT ON COLUMN aevon.chain.cut_xip IS 'The cut: stamps below cut_xmax that are outside too.';
+COMMENT ON COLUMN aevon.chain.link IS 'The SHA-256: previous link (32 zero bytes before the first), items, counts, cut.';
+
+COMMENT ON TABLE aevon.repairs IS 'What aevon_verify(repair => true) has mended: one row per window.';
+COMMENT ON COLUMN aevon.repairs.repair_id IS 'The key, ascending.';
+COMMENT ON COLUMN aevon.repairs.repaired_at IS 'When.';
+COMMENT ON COLUMN aevon.repairs.window_start IS 'First moment of the window; NULL: a row whose windows could not be read.';
+COMMENT ON COLUMN aevon.repairs.series_key IS 'Which series; 0: it had none and did not need one.';
+COMMENT ON COLUMN aevon.repairs.tenant_key IS 'Of which tenant.';
+COMMENT ON COLUMN aevon.repairs.subject_key IS 'Of which principal, by key; minus the tenant''s key: the whole tenant.';
+COMMENT ON COLUMN aevon.repairs.measure_key IS 'What is measured.';
+COMMENT ON COLUMN aevon.repairs.version IS 'Version of the rule.';
+COMMENT ON COLUMN aevon.repairs.rule IS 'Name of the rule, one of them if several share the measure.';
+COMMENT ON COLUMN aevon.repairs.what IS 'bucket_1m or bucket_1d.';
+COMMENT ON COLUMN aevon.repairs.repaired_by IS 'Role that called it.';
+COMMENT ON COLUMN aevon.repairs.stored IS 'What was there; NULL: nothing.';
+COMMENT ON COLUMN aevon.repairs.recomputed IS 'What is there now; NULL: nothing.';
 
 COMMENT ON TABLE aevon.sweeps IS 'The log of sweeps, failed ones too.';
 COMMENT ON COLUMN aevon.sweeps.sweep_id IS 'The key, ascending.';

@@ -1,0 +1,542 @@
+/*
+ * compare.c
+ *		What the store holds of a series against a recount of the log, and
+ *		putting it right.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "compare.h"
+#include "fold.h"
+#include "json.h"
+
+#define MINUTES_A_DAY 1440
+#define PIECE_MINUTES (31 * MINUTES_A_DAY)	/* compared at a time */
+
+/* Minutes that an event can have occurred in, and some more. */
+#define FIRST_MINUTE (MIN_TIMESTAMP / AEVON_MINUTE / MINUTES_A_DAY * MINUTES_A_DAY)
+#define END_MINUTE (END_TIMESTAMP / AEVON_MINUTE / MINUTES_A_DAY * MINUTES_A_DAY)
+#define NO_MINUTE PG_INT64_MAX
+
+typedef struct Tier
+{
+	const char *what;
+	int64		minutes;		/* of a window */
+} Tier;
+
+static const Tier tiers[AEVON_TIER_COUNT] = {
+	[AEVON_TIER_1M] = {"bucket_1m", 1},
+	[AEVON_TIER_1D] = {"bucket_1d", MINUTES_A_DAY},
+};
+
+typedef struct Comparing
+{
+	AevonStore *store;
+	const AevonMeasure *measure;
+	AevonRecount recount;
+	int64		series_key;
+	AevonDifferenceVisitor visitor;
+	void	   *context;
+	int64		found;
+	MemoryContext piece;
+} Comparing;
+
+/* Rows of a tier being checked, from the last to the first. */
+typedef struct RowCheck
+{
+	Comparing  *state;
+	AevonTier	tier;
+	int64		bound;			/* first_window of the row after it */
+} RowCheck;
+
+/* Windows of a tier collected from its rows, or only the least of them. */
+typedef struct Collected
+{
+	MemoryContext home;			/* NULL: only the least */
+	int64		from;
+	int64		until;
+	int64		least;			/* NO_MINUTE: none */
+	int			count;
+	int			capacity;
+	AevonPackedEntry *entries;
+} Collected;
+
+static void check_rows(Comparing *state, AevonTier tier);
+static void check_row(void *context, int64 first_window, const bytea *bytes);
+static const char *row_fault(const RowCheck *check, int64 first_window,
+							 const AevonPacked *packed);
+static bool decode_safely(const bytea *bytes, AevonPacked *packed);
+static int64 next_minute(const Comparing *state, int64 from);
+static int64 next_event_minute(const AevonRecount *recount, int64 from);
+static int64 next_stored_minute(const Comparing *state, AevonTier tier, int64 from);
+static bool compare_piece(Comparing *state, int64 from, int64 until);
+static AevonPacked *days_of(const AevonPacked *minutes);
+static bool compare_tier(Comparing *state, AevonTier tier, const AevonPacked *recomputed,
+						 Collected *stored);
+static void collect_row(void *context, int64 first_window, const bytea *bytes);
+static int	compare_entries(const void *a, const void *b);
+static bool equal_partials(const AevonPartial *a, const AevonPartial *b);
+static bool equal_last(const AevonLast *a, const AevonLast *b);
+static void report(Comparing *state, AevonTier tier, const AevonPackedEntry *stored,
+				   const AevonPackedEntry *recomputed);
+static Jsonb *partial_document(const AevonMeasure *measure, const AevonPartial *partial);
+static Jsonb *fault_document(const char *fault);
+static void write_piece(const AevonMeasure *measure, const AevonRecount *recount);
+static int	write_tier(AevonStore *store, int64 series_key, AevonTier tier,
+					   const AevonPacked *packed);
+
+int64
+aevon_compare_series(AevonStore *store, const AevonMeasure *measure, const AevonRecount *recount,
+					 AevonDifferenceVisitor visitor, void *context)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	Comparing	state = {
+		.store = store,
+		.measure = measure,
+		.recount = *recount,
+		.visitor = visitor,
+		.context = context,
+	};
+	int64		at;
+
+	state.piece = AllocSetContextCreate(outer, "aevon comparison", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(state.piece);
+	state.series_key = aevon_store_find_series(store, measure->measure_key,
+											   recount->subject_key);
+	for (int tier = 0; tier < AEVON_TIER_COUNT && state.series_key != 0; tier++)
+		check_rows(&state, tier);
+	at = next_minute(&state, FIRST_MINUTE);
+	while (at != NO_MINUTE)
+	{
+		int64		until = at + PIECE_MINUTES;
+		bool		any;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(state.piece);
+		any = compare_piece(&state, at, until);
+		at = any ? until : next_minute(&state, until);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(state.piece);
+	return state.found;
+}
+
+void
+aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecount *recount)
+{
+	MemoryContext piece = AllocSetContextCreate(CurrentMemoryContext, "aevon repair",
+												ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(piece);
+	AevonRecount part = *recount;
+	Datum		values[2] = {Int32GetDatum(measure->measure_key),
+	Int32GetDatum(recount->subject_key)};
+	int64		at;
+
+	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1M, values, NULL, false);
+	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1D, values, NULL, false);
+	at = next_event_minute(recount, FIRST_MINUTE);
+	while (at != NO_MINUTE)
+	{
+		part.since = at * AEVON_MINUTE;
+		part.until = Min(at + PIECE_MINUTES, END_MINUTE) * AEVON_MINUTE;
+		write_piece(measure, &part);
+		MemoryContextReset(piece);
+		at = next_event_minute(recount, at + PIECE_MINUTES);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(piece);
+}
+
+/* Each row by itself: readable, in its place, and its merged state right. */
+static void
+check_rows(Comparing *state, AevonTier tier)
+{
+	RowCheck	check = {state, tier, AEVON_WINDOW_MAX};
+	AevonVisit	visit = {tier, state->series_key, AEVON_WINDOW_MIN, AEVON_WINDOW_MAX, 0, DT_NOEND};
+
+	aevon_store_visit_rows(state->store, &visit, check_row, &check);
+}
+
+static void
+check_row(void *context, int64 first_window, const bytea *bytes)
+{
+	RowCheck   *check = context;
+	Comparing  *state = check->state;
+	AevonDifference difference = {
+		.tier = check->tier,
+		.what = tiers[check->tier].what,
+		.series_key = state->series_key,
+		.unreadable = true,
+	};
+	AevonPacked packed;
+	AevonPacked again;
+	const char *fault = "cannot be read";
+
+	if (decode_safely(bytes, &packed))
+	{
+		fault = row_fault(check, first_window, &packed);
+		again = packed;
+		aevon_packed_remerge(&again);
+		if (fault == NULL && packed.count > 0 &&
+			(!equal_partials(&packed.merged, &again.merged) || packed.first != again.first ||
+			 packed.last != again.last))
+		{
+			difference.unreadable = false;
+			difference.window_start = packed.entries[0].window * tiers[check->tier].minutes *
+				AEVON_MINUTE;
+			difference.stored = partial_document(state->measure, &packed.merged);
+			difference.recomputed = partial_document(state->measure, &again.merged);
+			fault = "";
+		}
+	}
+	check->bound = first_window;
+	if (fault == NULL)
+		return;
+	if (difference.stored == NULL)
+		difference.stored = fault_document(fault);
+	state->found++;
+	state->visitor(state->context, &difference);
+}
+
+/* What is wrong with the windows of a row, or NULL. */
+static const char *
+row_fault(const RowCheck *check, int64 first_window, const AevonPacked *packed)
+{
+	int64		minutes = tiers[check->tier].minutes;
+
+	for (int i = 0; i < packed->count; i++)
+	{
+		int64		window = packed->entries[i].window;
+
+		if (window < FIRST_MINUTE / minutes || window >= END_MINUTE / minutes)
+			return "holds a window of no time";
+		if (window < first_window || window >= check->bound)
+			return "holds a window that belongs to another row";
+		if (i > 0 && window <= packed->entries[i - 1].window)
+			return "holds windows out of order";
+	}
+	return NULL;
+}
+
+/* Decode a row; false if its bytes are damaged.  Decoding only allocates. */
+static bool
+decode_safely(const bytea *bytes, AevonPacked *packed)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	volatile bool readable = true;
+
+	PG_TRY();
+	{
+		aevon_packed_decode(bytes, false, packed);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(outer);
+		if (geterrcode() != ERRCODE_DATA_CORRUPTED)
+			PG_RE_THROW();
+		FlushErrorState();
+		readable = false;
+	}
+	PG_END_TRY();
+	return readable;
+}
+
+/* First minute, at the beginning of a day, from which on there is anything. */
+static int64
+next_minute(const Comparing *state, int64 from)
+{
+	int64		next = next_event_minute(&state->recount, from);
+
+	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
+		next = Min(next, next_stored_minute(state, tier, from));
+	return next;
+}
+
+static int64
+next_event_minute(const AevonRecount *recount, int64 from)
+{
+	bool		tenant = recount->subject_key < 0;
+	Datum		values[2];
+	Datum		next;
+	bool		isnull;
+	int64		day;
+
+	if (from >= END_MINUTE)
+		return NO_MINUTE;
+	values[0] = Int32GetDatum(tenant ? recount->tenant_key : recount->subject_key);
+	values[1] = TimestampTzGetDatum(from * AEVON_MINUTE);
+	aevon_catalog_run(tenant ? AEVON_QUERY_NEXT_OF_TENANT : AEVON_QUERY_NEXT_OF_PRINCIPAL,
+					  values, NULL, true);
+	next = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull || TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(next)))
+		day = NO_MINUTE;
+	else
+		day = aevon_window_of(DatumGetTimestampTz(next), AEVON_DAY) * MINUTES_A_DAY;
+	SPI_freetuptable(SPI_tuptable);
+	return day;
+}
+
+static int64
+next_stored_minute(const Comparing *state, AevonTier tier, int64 from)
+{
+	int64		minutes = tiers[tier].minutes;
+	AevonVisit	visit = {tier, state->series_key, from / minutes, END_MINUTE / minutes, 0, DT_NOEND};
+	Collected	stored = {.from = visit.from, .until = visit.until, .least = NO_MINUTE};
+
+	aevon_store_visit_rows(state->store, &visit, collect_row, &stored);
+	if (stored.least == NO_MINUTE)
+		return NO_MINUTE;
+	return aevon_window_of(stored.least * minutes, MINUTES_A_DAY) * MINUTES_A_DAY;
+}
+
+/* Compare the minutes [from, until), whole days; false if there was nothing. */
+static bool
+compare_piece(Comparing *state, int64 from, int64 until)
+{
+	AevonPacked minutes;
+	AevonPacked *days;
+	bool		any = false;
+
+	state->recount.since = from * AEVON_MINUTE;
+	state->recount.until = Min(until, END_MINUTE) * AEVON_MINUTE;
+	aevon_recount_minutes(&state->recount, state->measure, &minutes);
+	days = days_of(&minutes);
+	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
+	{
+		Collected	stored = {
+			.home = state->piece,
+			.from = from / tiers[tier].minutes,
+			.until = until / tiers[tier].minutes,
+		};
+
+		any |= compare_tier(state, tier, tier == AEVON_TIER_1M ? &minutes : days, &stored);
+	}
+	return any;
+}
+
+static AevonPacked *
+days_of(const AevonPacked *minutes)
+{
+	AevonPacked *days = palloc0(sizeof(AevonPacked));
+
+	for (int i = 0; i < minutes->count; i++)
+		aevon_packed_add(days, aevon_window_of(minutes->entries[i].window, MINUTES_A_DAY),
+						 &minutes->entries[i].partial);
+	return days;
+}
+
+static bool
+compare_tier(Comparing *state, AevonTier tier, const AevonPacked *recomputed, Collected *stored)
+{
+	AevonVisit	visit = {tier, state->series_key, stored->from, stored->until, 0, DT_NOEND};
+	int			i = 0;
+	int			k = 0;
+
+	if (state->series_key != 0)
+		aevon_store_visit_rows(state->store, &visit, collect_row, stored);
+	if (stored->count > 1)
+		qsort(stored->entries, stored->count, sizeof(AevonPackedEntry), compare_entries);
+	while (i < stored->count || k < recomputed->count)
+	{
+		const AevonPackedEntry *is = i < stored->count ? &stored->entries[i] : NULL;
+		const AevonPackedEntry *must = k < recomputed->count ? &recomputed->entries[k] : NULL;
+
+		if (is != NULL && must != NULL && is->window == must->window)
+		{
+			if (!equal_partials(&is->partial, &must->partial))
+				report(state, tier, is, must);
+			i++;
+			k++;
+		}
+		else if (must == NULL || (is != NULL && is->window < must->window))
+		{
+			report(state, tier, is, NULL);
+			i++;
+		}
+		else
+		{
+			report(state, tier, NULL, must);
+			k++;
+		}
+	}
+	return stored->count > 0 || recomputed->count > 0;
+}
+
+/* A row that cannot be read has been told of before. */
+static void
+collect_row(void *context, int64 first_window, const bytea *bytes)
+{
+	Collected  *stored = context;
+	MemoryContext outer = CurrentMemoryContext;
+	AevonPacked packed;
+
+	if (!decode_safely(bytes, &packed))
+		return;
+	if (stored->home != NULL)
+		MemoryContextSwitchTo(stored->home);
+	for (int i = 0; i < packed.count; i++)
+	{
+		const AevonPackedEntry *entry = &packed.entries[i];
+
+		if (entry->window < stored->from || entry->window >= stored->until)
+			continue;
+		stored->least = Min(stored->least, entry->window);
+		if (stored->home == NULL)
+			continue;
+		if (stored->count == stored->capacity)
+		{
+			stored->capacity = stored->capacity * 2 + 64;
+			stored->entries = stored->entries == NULL ?
+				palloc(stored->capacity * sizeof(AevonPackedEntry)) :
+				repalloc_huge(stored->entries, stored->capacity * sizeof(AevonPackedEntry));
+		}
+		memset(&stored->entries[stored->count], 0, sizeof(AevonPackedEntry));
+		stored->entries[stored->count].window = entry->window;
+		aevon_partial_merge(&stored->entries[stored->count].partial, &entry->partial);
+		stored->count++;
+	}
+	MemoryContextSwitchTo(outer);
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	int64		x = ((const AevonPackedEntry *) a)->window;
+	int64		y = ((const AevonPackedEntry *) b)->window;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* Of everything, provenance too: reads as of a time go by it. */
+static bool
+equal_partials(const AevonPartial *a, const AevonPartial *b)
+{
+	if (a->event_count != b->event_count || a->skipped != b->skipped || a->late != b->late)
+		return false;
+	if (a->event_count == 0)
+		return true;
+	if (a->min_stamp != b->min_stamp || a->max_stamp != b->max_stamp ||
+		a->min_ingested != b->min_ingested || a->max_ingested != b->max_ingested)
+		return false;
+	if (a->event_count == a->skipped)
+		return true;
+	return aevon_decimal_compare(&a->sum, &b->sum) == 0 &&
+		aevon_decimal_compare(&a->min, &b->min) == 0 &&
+		aevon_decimal_compare(&a->max, &b->max) == 0 && equal_last(a->last, b->last);
+}
+
+static bool
+equal_last(const AevonLast *a, const AevonLast *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->occurred_at == b->occurred_at && strcmp(a->principal, b->principal) == 0 &&
+		strcmp(a->event_id, b->event_id) == 0 &&
+		aevon_decimal_compare(&a->value, &b->value) == 0;
+}
+
+/* Either of the two may be NULL: there is nothing. */
+static void
+report(Comparing *state, AevonTier tier, const AevonPackedEntry *stored,
+	   const AevonPackedEntry *recomputed)
+{
+	int64		window = stored != NULL ? stored->window : recomputed->window;
+	AevonDifference difference = {
+		.tier = tier,
+		.what = tiers[tier].what,
+		.series_key = state->series_key,
+		.window_start = window * tiers[tier].minutes * AEVON_MINUTE,
+	};
+
+	if (stored != NULL)
+		difference.stored = partial_document(state->measure, &stored->partial);
+	if (recomputed != NULL)
+		difference.recomputed = partial_document(state->measure, &recomputed->partial);
+	state->found++;
+	state->visitor(state->context, &difference);
+}
+
+static Jsonb *
+partial_document(const AevonMeasure *measure, const AevonPartial *partial)
+{
+	AevonJson	json = {0};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_number(&json, "event_count", int64_to_numeric(partial->event_count));
+	aevon_json_number(&json, "skipped", int64_to_numeric(partial->skipped));
+	aevon_json_number(&json, "late_count", int64_to_numeric(partial->late));
+	for (int op = AEVON_SUM; op <= AEVON_MAX && measure->value != NULL; op++)
+		aevon_json_number(&json, aevon_operator_name(op), aevon_fold_final(partial, op));
+	if (partial->last != NULL)
+	{
+		aevon_json_number(&json, "last", aevon_decimal_to_numeric(&partial->last->value));
+		aevon_json_time(&json, "last_occurred_at", partial->last->occurred_at);
+		aevon_json_text(&json, "last_principal", partial->last->principal);
+		aevon_json_text(&json, "last_event_id", partial->last->event_id);
+	}
+	aevon_json_number(&json, "min_stamp", int64_to_numeric(partial->min_stamp));
+	aevon_json_number(&json, "max_stamp", int64_to_numeric(partial->max_stamp));
+	aevon_json_time(&json, "first_ingested_at", partial->min_ingested);
+	aevon_json_time(&json, "last_ingested_at", partial->max_ingested);
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
+}
+
+static Jsonb *
+fault_document(const char *fault)
+{
+	AevonJson	json = {0};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_text(&json, "row", fault);
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
+}
+
+/* Write the recount's range into the store, which holds nothing there. */
+static void
+write_piece(const AevonMeasure *measure, const AevonRecount *recount)
+{
+	AevonPacked minutes;
+	AevonPacked *days;
+	AevonStore *store;
+	int64		series_key;
+
+	aevon_recount_minutes(recount, measure, &minutes);
+	if (minutes.count == 0)
+		return;
+	days = days_of(&minutes);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	store = aevon_store_open(GetActiveSnapshot(), true);
+	series_key = aevon_store_make_series(store, measure->measure_key, recount->tenant_key,
+										 recount->subject_key);
+	write_tier(store, series_key, AEVON_TIER_1M, &minutes);
+	write_tier(store, series_key, AEVON_TIER_1D, days);
+	for (int i = 0; i < days->count; i++)
+		aevon_store_touch(store, series_key, days->entries[i].window);
+	aevon_store_close(store);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+}
+
+static int
+write_tier(AevonStore *store, int64 series_key, AevonTier tier, const AevonPacked *packed)
+{
+	AevonSeriesTier where = {series_key, tier, true};
+	AevonWindowState *states = palloc(packed->count * sizeof(AevonWindowState));
+
+	for (int i = 0; i < packed->count; i++)
+	{
+		states[i].window = packed->entries[i].window;
+		states[i].partial = &packed->entries[i].partial;
+	}
+	return aevon_store_merge(store, &where, states, packed->count);
+}

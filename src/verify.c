@@ -1,0 +1,727 @@
+/*
+ * verify.c
+ *		aevon_verify: everything computed again from the raw log, and what
+ *		differs.
+ *
+ * One snapshot sees events, voids, cuts, buckets and snapshots alike, so a
+ * sweep meanwhile is no matter: it shows a cut with the buckets that belong to
+ * it.  Only who repairs keeps sweeps away.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "access.h"
+#include "catalog.h"
+#include "chain.h"
+#include "compare.h"
+#include "cut.h"
+#include "dictionary.h"
+#include "digest.h"
+#include "errors.h"
+#include "guard.h"
+#include "guc.h"
+#include "json.h"
+#include "log.h"
+#include "metric.h"
+#include "recount.h"
+#include "rule.h"
+#include "store.h"
+#include "voids.h"
+
+/* Read at a time. */
+#define PAGE_SUBJECTS 1000
+#define PAGE_SNAPSHOTS 500
+
+/* Progress is told each time so many more have been checked. */
+#define EVENTS_A_NOTICE 1000000
+#define SERIES_A_NOTICE 10000
+
+#define NAMES_LIMIT 100000
+
+/* Columns of the result. */
+enum
+{
+	OUT_RULE, OUT_VERSION, OUT_TENANT, OUT_PRINCIPAL, OUT_WHAT, OUT_WINDOW_START,
+	OUT_STORED, OUT_RECOMPUTED, OUT_REPAIRED, OUT_COLUMNS
+};
+
+/* Names by key: the dictionaries' own cache is filled by name only. */
+typedef struct NameKey
+{
+	int32		dictionary;
+	int32		key;
+} NameKey;
+
+typedef struct NameEntry
+{
+	NameKey		key;
+	char	   *name;			/* NULL: there is none */
+} NameEntry;
+
+typedef struct Verify
+{
+	ReturnSetInfo *result;
+	char	   *rule_name;		/* NULL: every rule */
+	int			rule_version;	/* 0: every version */
+	char	   *tenant;			/* NULL: every tenant */
+	int32		tenant_key;		/* 0: every tenant */
+	bool		repair;
+	Oid			caller;
+	Snapshot	snapshot;
+	AevonStore *store;
+	AevonVoids *voids;
+	AevonCheckpoint *checkpoints;
+	int			checkpoint_count;
+	HTAB	   *names;
+	MemoryContext names_context;
+	MemoryContext scratch;		/* of one subject or event */
+	int64		event_count;
+	int64		series_count;
+
+	/* what is being checked */
+	const AevonRule *rule;
+	AevonRecount recount;
+} Verify;
+
+/* A row of the result; what is not set is NULL. */
+typedef struct Finding
+{
+	const AevonRule *rule;
+	int32		tenant_key;		/* 0: none */
+	int32		principal_key;	/* <= 0: none */
+	const char *what;
+	bool		no_window;
+	TimestampTz window_start;
+	Jsonb	   *stored;
+	Jsonb	   *recomputed;
+	bool		repaired;
+} Finding;
+
+PG_FUNCTION_INFO_V1(aevon_verify_sql);
+
+static void unpack_arguments(FunctionCallInfo fcinfo, Verify *verify);
+static void unpack_rule(Verify *verify, char *name);
+static void verify_in_context(Verify *verify);
+static void begin_names(Verify *verify);
+static const char *name_of(Verify *verify, AevonDictionary dictionary, int32 key);
+static void verify_events(Verify *verify);
+static void verify_event(Verify *verify, AevonLogRow *row);
+static bool digest_row(Verify *verify, AevonLogRow *row, uint8 *out);
+static void report_event(Verify *verify, AevonLogRow *row, const bytea *stored,
+						 const uint8 *recomputed);
+static void report_break(void *context, const AevonLink *stored, const AevonLink *recomputed);
+static Jsonb *link_document(const AevonLink *link);
+static char *hex_of(const void *bytes, Size length);
+static void verify_rules(Verify *verify);
+static bool concerned(const Verify *verify, const AevonRule *rule);
+static bool is_first_of_measure(const Verify *verify, const AevonRuleSet *rules, int at);
+static const AevonCheckpoint *checkpoint_of(const Verify *verify, int32 measure_key);
+static void verify_measure(Verify *verify);
+static void verify_subject(Verify *verify, const AevonCheckpoint *checkpoint);
+static void report_bucket(void *context, const AevonDifference *difference);
+static void record_repair(const Verify *verify, const AevonDifference *difference);
+static void verify_snapshots(Verify *verify);
+static void verify_snapshot(Verify *verify, HeapTuple tuple, TupleDesc descriptor);
+static Jsonb *snapshot_document(int revision, int64 event_count, int64 late_count, Jsonb *stats);
+static void report(Verify *verify, const Finding *finding);
+
+Datum
+aevon_verify_sql(PG_FUNCTION_ARGS)
+{
+	Verify		verify = {0};
+	AevonAccess access;
+	int64		base;
+
+	unpack_arguments(fcinfo, &verify);
+	if (verify.repair)
+	{
+		PreventCommandIfReadOnly("aevon_verify(repair => true)");
+		PreventCommandDuringRecovery("aevon_verify(repair => true)");
+	}
+	aevon_access_require(verify.tenant, AEVON_PRIVILEGE_OPERATE);
+	if (verify.tenant != NULL)
+	{
+		verify.tenant_key = aevon_dictionary_find(AEVON_DICTIONARY_TENANT, 0, verify.tenant);
+		if (verify.tenant_key == 0 &&
+			!aevon_access_bound(verify.tenant, AEVON_PRIVILEGE_OPERATE))
+			aevon_access_unknown_tenant(verify.tenant);
+	}
+	InitMaterializedSRF(fcinfo, 0);
+	verify.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	verify.caller = GetUserId();
+
+	aevon_access_enter(&access);
+	if (aevon_guard_check(&base))
+	{
+		aevon_catalog_connect();
+		verify_in_context(&verify);
+		aevon_catalog_finish();
+	}
+	aevon_access_leave(&access);
+	return (Datum) 0;
+}
+
+static void
+unpack_arguments(FunctionCallInfo fcinfo, Verify *verify)
+{
+	aevon_error_if_null(PG_ARGISNULL(2), "repair");
+	verify->repair = PG_GETARG_BOOL(2);
+	if (!PG_ARGISNULL(0))
+		unpack_rule(verify, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (!PG_ARGISNULL(1))
+		verify->tenant = text_to_cstring(PG_GETARG_TEXT_PP(1));
+}
+
+/* "name", or "name@2". */
+static void
+unpack_rule(Verify *verify, char *name)
+{
+	char	   *at = strrchr(name, '@');
+
+	verify->rule_name = name;
+	if (at == NULL)
+		return;
+	verify->rule_version = -1;	/* there is none */
+	if (at[1] >= '1' && at[1] <= '9' && strlen(at + 1) < 10 &&
+		strspn(at + 1, "0123456789") == strlen(at + 1))
+	{
+		verify->rule_version = atoi(at + 1);
+		verify->rule_name = pnstrdup(name, at - name);
+	}
+}
+
+static void
+verify_in_context(Verify *verify)
+{
+	if (verify->repair)
+		verify->checkpoints = aevon_cut_lock_checkpoints(&verify->checkpoint_count);
+
+	/* not a moment before the lock, as a sweep */
+	verify->snapshot = RegisterSnapshot(verify->repair ? GetTransactionSnapshot() :
+										GetActiveSnapshot());
+	PushActiveSnapshot(verify->snapshot);
+	if (!verify->repair)
+		verify->checkpoints = aevon_cut_read_checkpoints(verify->snapshot,
+														 &verify->checkpoint_count);
+	verify->scratch = AllocSetContextCreate(CurrentMemoryContext, "aevon verification",
+											ALLOCSET_DEFAULT_SIZES);
+	if (verify->tenant == NULL || verify->tenant_key != 0)
+	{
+		begin_names(verify);
+		if (verify->rule_name == NULL)
+			verify_events(verify);
+		if (verify->rule_name == NULL && verify->tenant == NULL)
+			(void) aevon_chain_walk(report_break, verify);
+		verify->store = aevon_store_open(verify->snapshot, false);
+		verify->voids = aevon_voids_open(verify->snapshot, verify->tenant_key);
+		verify_rules(verify);
+		aevon_voids_close(verify->voids);
+		aevon_store_close(verify->store);
+	}
+	PopActiveSnapshot();
+	UnregisterSnapshot(verify->snapshot);
+}
+
+static void
+begin_names(Verify *verify)
+{
+	HASHCTL		control = {0};
+
+	if (verify->names_context == NULL)
+		verify->names_context = AllocSetContextCreate(CurrentMemoryContext, "aevon names",
+													  ALLOCSET_DEFAULT_SIZES);
+	else
+		MemoryContextReset(verify->names_context);
+	control.keysize = sizeof(NameKey);
+	control.entrysize = sizeof(NameEntry);
+	control.hcxt = verify->names_context;
+	verify->names = hash_create("aevon names", 1024, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* NULL for a key that no dictionary has.  Good until the next look-up. */
+static const char *
+name_of(Verify *verify, AevonDictionary dictionary, int32 key)
+{
+	NameKey		wanted = {dictionary, key};
+	NameEntry  *entry;
+	bool		found;
+
+	entry = hash_search(verify->names, &wanted, HASH_ENTER, &found);
+	if (!found)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(verify->names_context);
+
+		entry->name = NULL;
+		entry->name = aevon_dictionary_find_name(dictionary, key);
+		MemoryContextSwitchTo(outer);
+	}
+	return entry->name;
+}
+
+/* Does each row still have the content that its hash was made of? */
+static void
+verify_events(Verify *verify)
+{
+	AevonLogScan *scan;
+	AevonLogRow row;
+
+	if (verify->tenant_key != 0)
+		scan = aevon_log_scan_tenant(verify->snapshot, verify->tenant_key, DT_NOBEGIN, DT_NOEND);
+	else
+		scan = aevon_log_scan_stamps(verify->snapshot, PG_INT64_MIN, PG_INT64_MAX);
+	while (aevon_log_scan_next(scan, &row))
+	{
+		MemoryContext outer = MemoryContextSwitchTo(verify->scratch);
+
+		if (hash_get_num_entries(verify->names) > NAMES_LIMIT)
+			begin_names(verify);
+		verify_event(verify, &row);
+		if (++verify->event_count % EVENTS_A_NOTICE == 0)
+			ereport(NOTICE,
+					(errmsg("aevon_verify: " INT64_FORMAT " events checked so far",
+							verify->event_count)));
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(verify->scratch);
+	}
+	aevon_log_scan_end(scan);
+}
+
+static void
+verify_event(Verify *verify, AevonLogRow *row)
+{
+	uint8		recomputed[AEVON_DIGEST_LENGTH];
+	bool		isnull;
+	bytea	   *stored = DatumGetByteaPP(slot_getattr(row->slot, Anum_event_log_content_hash,
+													  &isnull));
+
+	if (!digest_row(verify, row, recomputed))
+		report_event(verify, row, stored, NULL);
+	else if (VARSIZE_ANY_EXHDR(stored) != AEVON_DIGEST_LENGTH ||
+			 memcmp(VARDATA_ANY(stored), recomputed, AEVON_DIGEST_LENGTH) != 0)
+		report_event(verify, row, stored, recomputed);
+}
+
+/* False: a key of the row has no name. */
+static bool
+digest_row(Verify *verify, AevonLogRow *row, uint8 *out)
+{
+	uint8		content[AEVON_DIGEST_LENGTH];
+	bool		no_metadata;
+	Datum		metadata = slot_getattr(row->slot, Anum_event_log_metadata, &no_metadata);
+	const char *type = name_of(verify, AEVON_DICTIONARY_EVENT_TYPE, row->type_key);
+	AevonEventIdentity event = {
+		.tenant = name_of(verify, AEVON_DICTIONARY_TENANT, row->tenant_key),
+		.principal = name_of(verify, AEVON_DICTIONARY_PRINCIPAL, row->principal_key),
+		.event_id = aevon_log_row_event_id(row),
+		.event_type = type,
+		.occurred_at = row->occurred_at,
+		.ingested_at = row->ingested_at,
+		.data = aevon_log_row_data(row),
+		.metadata = no_metadata ? NULL : DatumGetJsonbP(metadata),
+	};
+
+	if (type == NULL || event.tenant == NULL || event.principal == NULL)
+		return false;
+	aevon_digest_content(type, event.data, content);
+	aevon_digest_event(&event, content, out);
+	return true;
+}
+
+static void
+report_event(Verify *verify, AevonLogRow *row, const bytea *stored, const uint8 *recomputed)
+{
+	AevonJson	json = {0};
+	Finding		finding = {
+		.tenant_key = row->tenant_key,
+		.principal_key = row->principal_key,
+		.what = "event",
+		.window_start = row->occurred_at,
+	};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_text(&json, "event_id", aevon_log_row_event_id(row));
+	aevon_json_text(&json, "event_type", name_of(verify, AEVON_DICTIONARY_EVENT_TYPE,
+												 row->type_key));
+	aevon_json_time(&json, "ingested_at", row->ingested_at);
+	aevon_json_number(&json, "stamp", int64_to_numeric(row->stamp));
+	aevon_json_text(&json, "content_hash", hex_of(VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)));
+	aevon_json_token(&json, WJB_END_OBJECT);
+	finding.stored = aevon_json_finish(&json);
+	if (recomputed != NULL)
+	{
+		memset(&json, 0, sizeof(json));
+		aevon_json_token(&json, WJB_BEGIN_OBJECT);
+		aevon_json_text(&json, "content_hash", hex_of(recomputed, AEVON_DIGEST_LENGTH));
+		aevon_json_token(&json, WJB_END_OBJECT);
+		finding.recomputed = aevon_json_finish(&json);
+	}
+	report(verify, &finding);
+}
+
+static void
+report_break(void *context, const AevonLink *stored, const AevonLink *recomputed)
+{
+	Finding		finding = {
+		.what = "chain",
+		.no_window = stored == NULL,
+		.window_start = stored != NULL ? stored->made_at : 0,
+		.stored = stored != NULL ? link_document(stored) : NULL,
+	};
+
+	if (stored != NULL)
+		finding.recomputed = link_document(recomputed);
+	else
+	{
+		AevonJson	json = {0};
+
+		aevon_json_token(&json, WJB_BEGIN_OBJECT);
+		aevon_json_number(&json, "link_number", int64_to_numeric(recomputed->link_number));
+		aevon_json_token(&json, WJB_END_OBJECT);
+		finding.recomputed = aevon_json_finish(&json);
+	}
+	report(context, &finding);
+}
+
+static Jsonb *
+link_document(const AevonLink *link)
+{
+	AevonJson	json = {0};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_number(&json, "link_number", int64_to_numeric(link->link_number));
+	aevon_json_number(&json, "event_count", int64_to_numeric(link->event_count));
+	aevon_json_number(&json, "void_count", int64_to_numeric(link->void_count));
+	aevon_json_text(&json, "cut", aevon_cut_text(link->cut));
+	aevon_json_text(&json, "link", hex_of(link->link, AEVON_DIGEST_LENGTH));
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
+}
+
+static char *
+hex_of(const void *bytes, Size length)
+{
+	char	   *text = palloc(2 * length + 1);
+
+	text[hex_encode(bytes, length, text)] = '\0';
+	return text;
+}
+
+/* Each measure once, whichever rules share it. */
+static void
+verify_rules(Verify *verify)
+{
+	const AevonRuleSet *rules = aevon_rule_load(verify->snapshot);
+	bool		any = false;
+
+	for (int i = 0; i < rules->rule_count; i++)
+	{
+		const AevonRule *rule = &rules->rules[i];
+
+		if (!concerned(verify, rule))
+			continue;
+		any = true;
+		if (rule->measure == NULL || !is_first_of_measure(verify, rules, i))
+			continue;
+		verify->rule = rule;
+		verify_measure(verify);
+	}
+	if (!any && verify->rule_name != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("rule \"%s\" does not exist", aevon_error_excerpt(verify->rule_name)),
+				 errhint("The view aevon.rule_versions lists the rules.")));
+}
+
+static bool
+concerned(const Verify *verify, const AevonRule *rule)
+{
+	if (verify->tenant_key != 0 && rule->tenant_key != 0 && rule->tenant_key != verify->tenant_key)
+		return false;
+	if (verify->rule_name != NULL && strcmp(rule->name, verify->rule_name) != 0)
+		return false;
+	return verify->rule_version == 0 || rule->version == verify->rule_version;
+}
+
+/* A live version goes before a retired one. */
+static bool
+is_first_of_measure(const Verify *verify, const AevonRuleSet *rules, int at)
+{
+	const AevonRule *rule = &rules->rules[at];
+	bool		retired = rule->state == AEVON_RULE_RETIRED;
+
+	for (int i = 0; i < rules->rule_count; i++)
+	{
+		const AevonRule *other = &rules->rules[i];
+		bool		other_retired = other->state == AEVON_RULE_RETIRED;
+
+		if (i == at || other->measure != rule->measure || !concerned(verify, other))
+			continue;
+		if (other_retired == retired ? i < at : retired)
+			return false;
+	}
+	return true;
+}
+
+static const AevonCheckpoint *
+checkpoint_of(const Verify *verify, int32 measure_key)
+{
+	for (int i = 0; i < verify->checkpoint_count; i++)
+	{
+		if (verify->checkpoints[i].measure_key == measure_key)
+			return &verify->checkpoints[i];
+	}
+	return NULL;
+}
+
+static void
+verify_measure(Verify *verify)
+{
+	const AevonMeasure *measure = verify->rule->measure;
+	const AevonCheckpoint *checkpoint = checkpoint_of(verify, measure->measure_key);
+	int32		tenant_key = measure->tenant_key != 0 ? measure->tenant_key : verify->tenant_key;
+	int32		last = -PG_INT32_MAX;
+	uint64		count;
+
+	if (checkpoint != NULL)
+		aevon_guard_check_cut(checkpoint->cut->xmax);
+	do
+	{
+		Datum		values[4] = {
+			Int32GetDatum(measure->measure_key),
+			Int32GetDatum(tenant_key),
+			Int32GetDatum(last),
+			Int64GetDatum(PAGE_SUBJECTS),
+		};
+		SPITupleTable *table;
+
+		aevon_catalog_run(AEVON_QUERY_SUBJECTS_AFTER, values, NULL, true);
+		table = SPI_tuptable;
+		count = SPI_processed;
+		for (uint64 i = 0; i < count; i++)
+		{
+			MemoryContext outer = MemoryContextSwitchTo(verify->scratch);
+			bool		isnull;
+
+			verify->recount.tenant_key =
+				DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+			verify->recount.subject_key = last =
+				DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
+			verify_subject(verify, checkpoint);
+			MemoryContextSwitchTo(outer);
+			MemoryContextReset(verify->scratch);
+		}
+		SPI_freetuptable(table);
+	} while (count == PAGE_SUBJECTS);
+}
+
+/* Buckets at the measure's cut, if it still has one, and snapshots at theirs. */
+static void
+verify_subject(Verify *verify, const AevonCheckpoint *checkpoint)
+{
+	const AevonMeasure *measure = verify->rule->measure;
+
+	CHECK_FOR_INTERRUPTS();
+	verify->recount.snapshot = verify->snapshot;
+	verify->recount.voids = verify->voids;
+	if (checkpoint != NULL)
+	{
+		verify->recount.cut = checkpoint->cut;
+		if (aevon_compare_series(verify->store, measure, &verify->recount, report_bucket,
+								 verify) > 0 && verify->repair)
+			aevon_compare_rewrite(measure, &verify->recount);
+	}
+	verify_snapshots(verify);
+	if (++verify->series_count % SERIES_A_NOTICE == 0)
+		ereport(NOTICE,
+				(errmsg("aevon_verify: " INT64_FORMAT " series checked so far",
+						verify->series_count)));
+}
+
+static void
+report_bucket(void *context, const AevonDifference *difference)
+{
+	Verify	   *verify = context;
+	Finding		finding = {
+		.rule = verify->rule,
+		.tenant_key = verify->recount.tenant_key,
+		.principal_key = verify->recount.subject_key,
+		.what = difference->what,
+		.no_window = difference->unreadable,
+		.window_start = difference->window_start,
+		.stored = difference->stored,
+		.recomputed = difference->recomputed,
+		.repaired = verify->repair,
+	};
+
+	if (verify->repair)
+		record_repair(verify, difference);
+	report(verify, &finding);
+}
+
+static void
+record_repair(const Verify *verify, const AevonDifference *difference)
+{
+	char		nulls[13] = "            ";
+	Datum		values[12] = {
+		TimestampTzGetDatum(aevon_clock_now()),
+		TimestampTzGetDatum(difference->window_start),
+		Int64GetDatum(difference->series_key),
+		Int32GetDatum(verify->recount.tenant_key),
+		Int32GetDatum(verify->recount.subject_key),
+		Int32GetDatum(verify->rule->measure->measure_key),
+		Int32GetDatum(verify->rule->version),
+		CStringGetTextDatum(verify->rule->name),
+		CStringGetTextDatum(difference->what),
+		CStringGetTextDatum(GetUserNameFromId(verify->caller, false)),
+		PointerGetDatum(difference->stored),
+		PointerGetDatum(difference->recomputed),
+	};
+
+	nulls[1] = difference->unreadable ? 'n' : ' ';
+	nulls[10] = difference->stored == NULL ? 'n' : ' ';
+	nulls[11] = difference->recomputed == NULL ? 'n' : ' ';
+	aevon_catalog_run(AEVON_QUERY_ADD_REPAIR, values, nulls, false);
+	if (difference->series_key != 0 && !difference->unreadable)
+	{
+		values[0] = Int64GetDatum(difference->series_key);
+		values[1] = Int32GetDatum((int32) aevon_window_of(difference->window_start, AEVON_DAY));
+		aevon_catalog_run(AEVON_QUERY_TOUCH_DAY, values, NULL, false);
+	}
+}
+
+static void
+verify_snapshots(Verify *verify)
+{
+	Datum		values[5] = {
+		Int32GetDatum(verify->rule->measure->measure_key),
+		Int32GetDatum(verify->recount.subject_key),
+		Int32GetDatum(PG_INT32_MIN),
+		Int32GetDatum(0),
+		Int64GetDatum(PAGE_SNAPSHOTS),
+	};
+	uint64		count;
+
+	do
+	{
+		SPITupleTable *table;
+		bool		isnull;
+
+		aevon_catalog_run(AEVON_QUERY_SNAPSHOTS_AFTER, values, NULL, true);
+		table = SPI_tuptable;
+		count = SPI_processed;
+		for (uint64 i = 0; i < count; i++)
+		{
+			MemoryContext day = AllocSetContextCreate(verify->scratch, "aevon snapshot",
+													  ALLOCSET_SMALL_SIZES);
+			MemoryContext outer = MemoryContextSwitchTo(day);
+
+			verify_snapshot(verify, table->vals[i], table->tupdesc);
+			MemoryContextSwitchTo(outer);
+			MemoryContextDelete(day);
+			values[2] = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
+			values[3] = SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull);
+		}
+		SPI_freetuptable(table);
+	} while (count == PAGE_SNAPSHOTS);
+}
+
+/* Derive a snapshot again, at its own cut. */
+static void
+verify_snapshot(Verify *verify, HeapTuple tuple, TupleDesc descriptor)
+{
+	const AevonMeasure *measure = verify->rule->measure;
+	AevonRecount recount = verify->recount;
+	AevonPacked minutes;
+	bool		isnull;
+	int32		day = DatumGetInt32(SPI_getbinval(tuple, descriptor, 1, &isnull));
+	int32		revision = DatumGetInt32(SPI_getbinval(tuple, descriptor, 2, &isnull));
+	int64		event_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &isnull));
+	int64		late_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 6, &isnull));
+	Jsonb	   *stats = DatumGetJsonbP(SPI_getbinval(tuple, descriptor, 7, &isnull));
+	Jsonb	   *recomputed;
+	Finding		finding = {
+		.rule = verify->rule,
+		.tenant_key = recount.tenant_key,
+		.principal_key = recount.subject_key,
+		.what = "snapshot",
+		.window_start = day * AEVON_DAY,
+	};
+
+	recount.cut = aevon_cut_from_datums(SPI_getbinval(tuple, descriptor, 3, &isnull),
+										SPI_getbinval(tuple, descriptor, 4, &isnull));
+	recount.since = day * AEVON_DAY;
+	recount.until = (day + INT64CONST(1)) * AEVON_DAY;
+	aevon_recount_minutes(&recount, measure, &minutes);
+	recomputed = aevon_metric_stats(measure, &minutes.merged);
+	if (minutes.merged.event_count == event_count && minutes.merged.late == late_count &&
+		compareJsonbContainers(&stats->root, &recomputed->root) == 0)
+		return;
+	finding.stored = snapshot_document(revision, event_count, late_count, stats);
+	finding.recomputed = snapshot_document(revision, minutes.merged.event_count,
+										   minutes.merged.late, recomputed);
+	report(verify, &finding);
+}
+
+static Jsonb *
+snapshot_document(int revision, int64 event_count, int64 late_count, Jsonb *stats)
+{
+	AevonJson	json = {0};
+	JsonbValue	nested;
+
+	JsonbToJsonbValue(stats, &nested);
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_number(&json, "revision", int64_to_numeric(revision));
+	aevon_json_number(&json, "event_count", int64_to_numeric(event_count));
+	aevon_json_number(&json, "late_count", int64_to_numeric(late_count));
+	aevon_json_key(&json, "stats");
+	pushJsonbValue(&json.state, WJB_VALUE, &nested);
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
+}
+
+static void
+report(Verify *verify, const Finding *finding)
+{
+	Datum		values[OUT_COLUMNS] = {0};
+	bool		nulls[OUT_COLUMNS];
+	const char *tenant = finding->tenant_key == 0 ? NULL :
+		name_of(verify, AEVON_DICTIONARY_TENANT, finding->tenant_key);
+	const char *principal = finding->principal_key <= 0 ? NULL :
+		name_of(verify, AEVON_DICTIONARY_PRINCIPAL, finding->principal_key);
+
+	memset(nulls, true, sizeof(nulls));
+	if (finding->rule != NULL)
+	{
+		values[OUT_RULE] = CStringGetTextDatum(finding->rule->name);
+		values[OUT_VERSION] = Int32GetDatum(finding->rule->version);
+		nulls[OUT_RULE] = nulls[OUT_VERSION] = false;
+	}
+	if (!(nulls[OUT_TENANT] = tenant == NULL))
+		values[OUT_TENANT] = CStringGetTextDatum(tenant);
+	if (!(nulls[OUT_PRINCIPAL] = principal == NULL))
+		values[OUT_PRINCIPAL] = CStringGetTextDatum(principal);
+	values[OUT_WHAT] = CStringGetTextDatum(finding->what);
+	nulls[OUT_WHAT] = false;
+	values[OUT_WINDOW_START] = TimestampTzGetDatum(finding->window_start);
+	nulls[OUT_WINDOW_START] = finding->no_window;
+	values[OUT_STORED] = PointerGetDatum(finding->stored);
+	nulls[OUT_STORED] = finding->stored == NULL;
+	values[OUT_RECOMPUTED] = PointerGetDatum(finding->recomputed);
+	nulls[OUT_RECOMPUTED] = finding->recomputed == NULL;
+	values[OUT_REPAIRED] = BoolGetDatum(finding->repaired);
+	nulls[OUT_REPAIRED] = false;
+	tuplestore_putvalues(verify->result->setResult, verify->result->setDesc, values, nulls);
+}
