@@ -73,7 +73,8 @@ typedef struct NameEntry
 typedef struct Verify
 {
 	ReturnSetInfo *result;
-	char	   *rule_name;		/* NULL: every rule */
+	char	   *rule_asked;		/* as given; NULL: every rule */
+	char	   *rule_name;
 	int			rule_version;	/* 0: every version */
 	char	   *tenant;			/* NULL: every tenant */
 	int32		tenant_key;		/* 0: every tenant */
@@ -92,6 +93,7 @@ typedef struct Verify
 
 	/* what is being checked */
 	const AevonRule *rule;
+	const AevonMeasure *measure;	/* the rule's, ready for use */
 	AevonRecount recount;
 } Verify;
 
@@ -190,7 +192,7 @@ unpack_rule(Verify *verify, char *name)
 {
 	char	   *at = strrchr(name, '@');
 
-	verify->rule_name = name;
+	verify->rule_asked = verify->rule_name = name;
 	if (at == NULL)
 		return;
 	verify->rule_version = -1;	/* there is none */
@@ -433,15 +435,16 @@ verify_rules(Verify *verify)
 		if (!concerned(verify, rule))
 			continue;
 		any = true;
-		if (rule->measure == NULL || !is_first_of_measure(verify, rules, i))
+		if (!is_first_of_measure(verify, rules, i))
 			continue;
 		verify->rule = rule;
+		verify->measure = aevon_rule_measure(rules, rule->measure->measure_key);
 		verify_measure(verify);
 	}
 	if (!any && verify->rule_name != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("rule \"%s\" does not exist", aevon_error_excerpt(verify->rule_name)),
+				 errmsg("rule \"%s\" does not exist", aevon_error_excerpt(verify->rule_asked)),
 				 errhint("The view aevon.rule_versions lists the rules.")));
 }
 
@@ -489,7 +492,7 @@ checkpoint_of(const Verify *verify, int32 measure_key)
 static void
 verify_measure(Verify *verify)
 {
-	const AevonMeasure *measure = verify->rule->measure;
+	const AevonMeasure *measure = verify->measure;
 	const AevonCheckpoint *checkpoint = checkpoint_of(verify, measure->measure_key);
 	int32		tenant_key = measure->tenant_key != 0 ? measure->tenant_key : verify->tenant_key;
 	int32		last = -PG_INT32_MAX;
@@ -531,7 +534,7 @@ verify_measure(Verify *verify)
 static void
 verify_subject(Verify *verify, const AevonCheckpoint *checkpoint)
 {
-	const AevonMeasure *measure = verify->rule->measure;
+	const AevonMeasure *measure = verify->measure;
 
 	CHECK_FOR_INTERRUPTS();
 	verify->recount.snapshot = verify->snapshot;
@@ -581,7 +584,7 @@ record_repair(const Verify *verify, const AevonDifference *difference)
 		Int64GetDatum(difference->series_key),
 		Int32GetDatum(verify->recount.tenant_key),
 		Int32GetDatum(verify->recount.subject_key),
-		Int32GetDatum(verify->rule->measure->measure_key),
+		Int32GetDatum(verify->measure->measure_key),
 		Int32GetDatum(verify->rule->version),
 		CStringGetTextDatum(verify->rule->name),
 		CStringGetTextDatum(difference->what),
@@ -606,7 +609,7 @@ static void
 verify_snapshots(Verify *verify)
 {
 	Datum		values[5] = {
-		Int32GetDatum(verify->rule->measure->measure_key),
+		Int32GetDatum(verify->measure->measure_key),
 		Int32GetDatum(verify->recount.subject_key),
 		Int32GetDatum(PG_INT32_MIN),
 		Int32GetDatum(0),
@@ -642,7 +645,7 @@ verify_snapshots(Verify *verify)
 static void
 verify_snapshot(Verify *verify, HeapTuple tuple, TupleDesc descriptor)
 {
-	const AevonMeasure *measure = verify->rule->measure;
+	const AevonMeasure *measure = verify->measure;
 	AevonRecount recount = verify->recount;
 	AevonPacked minutes;
 	bool		isnull;
