@@ -916,8 +916,9 @@ Result: link_number; link: SHA-256 in hex over all events and voids inside the c
 Errors: 42501 no ''operate'' privilege on ''*''.';
 
 COMMENT ON FUNCTION aevon_chain_check(bigint, text) IS
-'Whether the chain has this link, as aevon_chain_head gave it, under this number. With an aevon_verify() that lists no ''chain'' and no ''event'', true means that no event or void up to that link was changed, added or taken away since.
+'Check a head that aevon_chain_head gave earlier and that was kept elsewhere.
 Arguments: link_number; link: 64 hexadecimal digits.
+Result: whether the chain has this very link under this number. Together with an aevon_verify() that lists no ''chain'' and no ''event'', true means that since then no event and no void up to that link was changed, added or taken away.
 Errors: 22004 NULL argument; 22023 not a link; 42501 no ''operate'' privilege on ''*''.';
 
 COMMENT ON FUNCTION aevon_schedule(text) IS
@@ -1212,7 +1213,7 @@ COMMENT ON COLUMN aevon.chain.link IS 'The SHA-256: previous link (32 zero bytes
 
 COMMENT ON TABLE aevon.repairs IS 'What aevon_verify(repair => true) has mended: one row per window.';
 COMMENT ON COLUMN aevon.repairs.repair_id IS 'The key, ascending.';
-COMMENT ON COLUMN aevon.repairs.repaired_at IS 'When.';
+COMMENT ON COLUMN aevon.repairs.repaired_at IS 'When it was mended.';
 COMMENT ON COLUMN aevon.repairs.window_start IS 'First moment of the window; NULL: a row whose windows could not be read.';
 COMMENT ON COLUMN aevon.repairs.series_key IS 'Which series; 0: it had none and did not need one.';
 COMMENT ON COLUMN aevon.repairs.tenant_key IS 'Of which tenant.';

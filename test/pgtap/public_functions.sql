@@ -5,6 +5,8 @@ BEGIN;
 CREATE TEMP TABLE contract (name text, arguments text, result text, volatility text);
 INSERT INTO contract VALUES
 ('aevon_adopt', '', 'void', 'volatile'),
+('aevon_chain_check', 'link_number bigint, link text', 'boolean', 'stable'),
+('aevon_chain_head', '', 'TABLE(link_number bigint, link text, cut text, made_at timestamptz)', 'stable'),
 ('aevon_define_rule', 'name text, event_type text, operators text[], value text DEFAULT NULL, filter text DEFAULT NULL, '
 	'dimensions jsonb DEFAULT ''{}'', tenant text DEFAULT NULL', 'integer', 'volatile'),
 ('aevon_drop_rule', 'name text, tenant text DEFAULT NULL', 'void', 'volatile'),
@@ -36,6 +38,9 @@ INSERT INTO contract VALUES
 	'dims jsonb DEFAULT NULL, group_by text[] DEFAULT NULL, timezone text DEFAULT ''UTC''', 'jsonb', 'stable'),
 ('aevon_sweep', 'max_events bigint DEFAULT NULL, OUT event_count bigint, OUT bucket_count bigint, OUT measure_count integer, '
 	'OUT duration_ms double precision, OUT more boolean', 'record', 'volatile'),
+('aevon_verify', 'rule text DEFAULT NULL, tenant text DEFAULT NULL, repair boolean DEFAULT false',
+	'TABLE(rule text, version integer, tenant text, principal text, what text, window_start timestamptz, stored jsonb, '
+	'recomputed jsonb, repaired boolean)', 'volatile'),
 ('aevon_void', 'tenant text, principal text, event_id text, reason text', 'text', 'volatile'),
 ('aevon_windows', 'tenant text, principal text DEFAULT NULL, rule text DEFAULT NULL, since timestamptz DEFAULT ''-infinity'', '
 	'until timestamptz DEFAULT ''infinity'', granularity text DEFAULT ''total'', as_of timestamptz DEFAULT NULL, '

@@ -12,6 +12,7 @@ INSERT INTO contract VALUES
 ('aevon.max_event_size', 'kB', '1024', 'superuser'),
 ('aevon.max_future', 's', '86400', 'superuser'),
 ('aevon.max_windows', NULL, '100000', 'superuser'),
+('aevon.chain', NULL, 'on', 'superuser'),
 ('aevon.config_dir', NULL, '', 'sighup'),
 ('aevon.clock', NULL, '', 'superuser');
 SELECT plan((6 + (SELECT count(*) FROM contract))::integer);
