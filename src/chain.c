@@ -649,8 +649,8 @@ walk_end(const Walk *walk)
 static char *
 link_text(const uint8 *link)
 {
-	char	   *text = palloc(2 * AEVON_DIGEST_LENGTH + 1);
+	char	   *text = palloc0(2 * AEVON_DIGEST_LENGTH + 1);
 
-	text[hex_encode((const char *) link, AEVON_DIGEST_LENGTH, text)] = '\0';
+	hex_encode((const char *) link, AEVON_DIGEST_LENGTH, text);
 	return text;
 }

@@ -84,8 +84,8 @@ static void collect_row(void *context, int64 first_window, const bytea *bytes);
 static int	compare_entries(const void *a, const void *b);
 static bool equal_partials(const AevonPartial *a, const AevonPartial *b);
 static bool equal_last(const AevonLast *a, const AevonLast *b);
-static void report(Comparing *state, AevonTier tier, const AevonPackedEntry *stored,
-				   const AevonPackedEntry *recomputed);
+static void report(Comparing *state, AevonTier tier, int64 window, const AevonPartial *stored,
+				   const AevonPartial *recomputed);
 static Jsonb *partial_document(const AevonMeasure *measure, const AevonPartial *partial);
 static Jsonb *fault_document(const char *fault);
 static void write_piece(const AevonMeasure *measure, const AevonRecount *recount);
@@ -287,8 +287,13 @@ static int64
 next_stored_minute(const Comparing *state, AevonTier tier, int64 from)
 {
 	int64		minutes = tiers[tier].minutes;
-	AevonVisit	visit = {tier, state->series_key, from / minutes, END_MINUTE / minutes, 0, DT_NOEND};
-	Collected	stored = {.from = visit.from, .until = visit.until, .least = NO_MINUTE};
+	AevonVisit	visit = {tier, state->series_key, from / minutes, END_MINUTE / minutes, 0,
+	DT_NOEND};
+	Collected	stored = {
+		.from = visit.from,
+		.until = visit.until,
+		.least = NO_MINUTE,
+	};
 
 	aevon_store_visit_rows(state->store, &visit, collect_row, &stored);
 	if (stored.least == NO_MINUTE)
@@ -351,18 +356,18 @@ compare_tier(Comparing *state, AevonTier tier, const AevonPacked *recomputed, Co
 		if (is != NULL && must != NULL && is->window == must->window)
 		{
 			if (!equal_partials(&is->partial, &must->partial))
-				report(state, tier, is, must);
+				report(state, tier, is->window, &is->partial, &must->partial);
 			i++;
 			k++;
 		}
-		else if (must == NULL || (is != NULL && is->window < must->window))
+		else if (is != NULL && (must == NULL || is->window < must->window))
 		{
-			report(state, tier, is, NULL);
+			report(state, tier, is->window, &is->partial, NULL);
 			i++;
 		}
-		else
+		else if (must != NULL)
 		{
-			report(state, tier, NULL, must);
+			report(state, tier, must->window, NULL, &must->partial);
 			k++;
 		}
 	}
@@ -444,10 +449,9 @@ equal_last(const AevonLast *a, const AevonLast *b)
 
 /* Either of the two may be NULL: there is nothing. */
 static void
-report(Comparing *state, AevonTier tier, const AevonPackedEntry *stored,
-	   const AevonPackedEntry *recomputed)
+report(Comparing *state, AevonTier tier, int64 window, const AevonPartial *stored,
+	   const AevonPartial *recomputed)
 {
-	int64		window = stored != NULL ? stored->window : recomputed->window;
 	AevonDifference difference = {
 		.tier = tier,
 		.what = tiers[tier].what,
@@ -456,9 +460,9 @@ report(Comparing *state, AevonTier tier, const AevonPackedEntry *stored,
 	};
 
 	if (stored != NULL)
-		difference.stored = partial_document(state->measure, &stored->partial);
+		difference.stored = partial_document(state->measure, stored);
 	if (recomputed != NULL)
-		difference.recomputed = partial_document(state->measure, &recomputed->partial);
+		difference.recomputed = partial_document(state->measure, recomputed);
 	state->found++;
 	state->visitor(state->context, &difference);
 }

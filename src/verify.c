@@ -415,9 +415,9 @@ link_document(const AevonLink *link)
 static char *
 hex_of(const void *bytes, Size length)
 {
-	char	   *text = palloc(2 * length + 1);
+	char	   *text = palloc0(2 * length + 1);
 
-	text[hex_encode(bytes, length, text)] = '\0';
+	hex_encode(bytes, length, text);
 	return text;
 }
 
@@ -700,11 +700,13 @@ report(Verify *verify, const Finding *finding)
 {
 	Datum		values[OUT_COLUMNS] = {0};
 	bool		nulls[OUT_COLUMNS];
-	const char *tenant = finding->tenant_key == 0 ? NULL :
-		name_of(verify, AEVON_DICTIONARY_TENANT, finding->tenant_key);
-	const char *principal = finding->principal_key <= 0 ? NULL :
-		name_of(verify, AEVON_DICTIONARY_PRINCIPAL, finding->principal_key);
+	const char *tenant = NULL;
+	const char *principal = NULL;
 
+	if (finding->tenant_key != 0)
+		tenant = name_of(verify, AEVON_DICTIONARY_TENANT, finding->tenant_key);
+	if (finding->principal_key > 0)
+		principal = name_of(verify, AEVON_DICTIONARY_PRINCIPAL, finding->principal_key);
 	memset(nulls, true, sizeof(nulls));
 	if (finding->rule != NULL)
 	{
