@@ -341,6 +341,7 @@ decode_text(const char **at, const char *end)
 	if (length > end - *at)
 		aevon_varint_corrupted();
 	text = pnstrdup(*at, length);
+
 	*at += length;
 	return text;
 }

@@ -39,7 +39,8 @@ typedef struct AevonPartial
 {
 	int64		event_count;	/* events that matched */
 	int64		skipped;		/* of these, without a usable value */
-	int64		late;			/* of these, ingested after their UTC day's end */
+	int64		late;			/* of these, ingested after their UTC day's
+								 * end */
 	AevonDecimal sum;
 	AevonDecimal min;
 	AevonDecimal max;

@@ -21,8 +21,10 @@ extern int	aevon_max_future_s; /* how far ahead occurred_at may lie; -1 off */
 extern int	aevon_max_windows;	/* most windows one read returns */
 extern int	aevon_snapshot_interval_ms; /* between two snapshots; 0: none */
 extern int	aevon_allowed_lateness_s;	/* a day is provisional that long */
-extern int	aevon_compact_after_s;	/* age of days whose snapshots are thinned out; -1 off */
-extern double aevon_compact_threshold;	/* share of count or sum; see snapshot.h */
+extern int	aevon_compact_after_s;	/* age of days whose snapshots are thinned
+									 * out; -1 off */
+extern double aevon_compact_threshold;	/* share of count or sum; see
+										 * snapshot.h */
 extern char *aevon_config_dir;	/* rules loaded at worker start; may be "" */
 
 /* Defines every setting; called once, from _PG_init. */

@@ -32,15 +32,15 @@ aevon_json_key(AevonJson *json, const char *key)
 }
 
 void
-aevon_json_text(AevonJson *json, const char *key, const char *text)
+aevon_json_text(AevonJson *json, const char *key, const char *string)
 {
 	JsonbValue	value;
 
-	value.type = text ? jbvString : jbvNull;
-	if (text != NULL)
+	value.type = string ? jbvString : jbvNull;
+	if (string != NULL)
 	{
-		value.val.string.val = (char *) text;
-		value.val.string.len = strlen(text);
+		value.val.string.val = (char *) string;
+		value.val.string.len = strlen(string);
 	}
 	put(json, key, &value);
 }

@@ -24,7 +24,7 @@ extern void aevon_json_token(AevonJson *json, JsonbIteratorToken token);
 extern void aevon_json_key(AevonJson *json, const char *key);
 
 /* A member, or with key NULL an element; a NULL value becomes null. */
-extern void aevon_json_text(AevonJson *json, const char *key, const char *text);
+extern void aevon_json_text(AevonJson *json, const char *key, const char *string);
 extern void aevon_json_number(AevonJson *json, const char *key, Numeric number);
 
 /* ISO 8601 in UTC, whatever the session's settings. */

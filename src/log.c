@@ -307,7 +307,11 @@ load_parts(void)
 				 errhint("Attach the parts of aevon.event_log again.")));
 	parts = MemoryContextAllocZero(CacheMemoryContext,
 								   descriptor->nparts * sizeof(LogPart));
-	/* an error on the way must leave no cache, a change on the way no valid one */
+
+	/*
+	 * an error on the way must leave no cache, a change on the way no valid
+	 * one
+	 */
 	part_cache.log = InvalidOid;
 	part_cache.valid = true;
 	for (int i = 0; i < descriptor->nparts; i++)

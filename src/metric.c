@@ -39,7 +39,7 @@ aevon_metric_delta(const Jsonb *now, const Jsonb *before)
 	JsonbIterator *it = JsonbIteratorInit(unconstify(JsonbContainer *, &now->root));
 	JsonbIteratorToken token;
 	JsonbValue	item;
-	char	   *key = NULL;
+	const char *key = "";
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
 	while ((token = JsonbIteratorNext(&it, &item, false)) != WJB_DONE)

@@ -330,7 +330,10 @@ find_corrected(Reader *reader, Tail *tail)
 
 	if (reader->voids == NULL)
 		return;
-	range = (AevonVoidRange) {AEVON_VOIDS_BY_STAMP, 0, tail->cut->xmax, PG_INT64_MAX};
+	range = (AevonVoidRange)
+	{
+		AEVON_VOIDS_BY_STAMP, 0, tail->cut->xmax, PG_INT64_MAX
+	};
 	aevon_voids_visit(reader->voids, &range, note_correction, &context);
 	for (int i = 0; i < tail->cut->nxip; i++)
 	{

@@ -27,7 +27,8 @@ typedef struct AevonQuestion
 	TimestampTz until;			/* exclusive; may be infinity */
 	TimestampTz as_of;			/* ingested by then; DT_NOEND: everything */
 	AevonGrid	grid;
-	bool		nobody;			/* no such tenant or principal: nothing to read */
+	bool		nobody;			/* no such tenant or principal: nothing to
+								 * read */
 } AevonQuestion;
 
 /* What was found for one measure. */

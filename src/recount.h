@@ -17,7 +17,8 @@
 
 typedef struct AevonRecount
 {
-	Snapshot	snapshot;		/* events and voids are read by it; sees all of the cut */
+	Snapshot	snapshot;		/* events and voids are read by it; sees all
+								 * of the cut */
 	AevonVoids *voids;			/* opened by it; NULL: there are none */
 	const AevonCut *cut;
 	int32		tenant_key;

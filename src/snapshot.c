@@ -264,7 +264,7 @@ static const char *
 status_of(const Snapshotting *state, const ChangedDay *day, const AevonPartial *partial)
 {
 	TimestampTz settled_at = (day->day + INT64CONST(1)) * AEVON_DAY +
-		aevon_allowed_lateness_s * USECS_PER_SEC;
+	aevon_allowed_lateness_s * USECS_PER_SEC;
 
 	if (state->now < settled_at)
 		return "provisional";

@@ -101,13 +101,15 @@ aevon_windows_sql(PG_FUNCTION_ARGS)
 {
 	Request		request = {0};
 	RowBuilder	rows;
+	List	   *rules;
 	ListCell   *cell;
 
 	unpack_request(fcinfo, &request);
 	answer_request(&request);
+	rules = request.rules;
 	InitMaterializedSRF(fcinfo, 0);
 	rows.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	foreach(cell, request.rules)
+	foreach(cell, rules)
 		visit_lines(&request, lfirst(cell), add_row, &rows);
 	return (Datum) 0;
 }
@@ -319,7 +321,7 @@ add_row(void *context, const AevonRule *rule, const Line *line)
 static void
 add_json_line(void *context, const AevonRule *rule, const Line *line)
 {
-	AevonJson *json = context;
+	AevonJson  *json = context;
 
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
 	aevon_json_time(json, "window_start", line->start);
@@ -421,7 +423,7 @@ push_freshness(AevonJson *json)
 	bool		unknown;
 	TimestampTz through = data_through(&unknown);
 	int64		behind = RecoveryInProgress() || IsolationUsesXactSnapshot() ?
-		Max(GetCurrentTimestamp() - through, 0) : 0;
+	Max(GetCurrentTimestamp() - through, 0) : 0;
 
 	if (unknown)
 	{
@@ -438,5 +440,5 @@ push_stats(AevonJson *json, const AevonRule *rule, const AevonPartial *partial)
 {
 	for (int i = 0; i < rule->operator_count; i++)
 		aevon_json_number(json, aevon_operator_name(rule->operators[i]),
-					aevon_fold_final(partial, rule->operators[i]));
+						  aevon_fold_final(partial, rule->operators[i]));
 }

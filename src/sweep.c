@@ -373,7 +373,7 @@ fold_row(Sweep *sweep, Batch *batch, AevonLogRow *row)
 	for (int i = 0; i < batch->count; i++)
 	{
 		AevonContribution contribution;
-		FoldGroup	   *group;
+		FoldGroup  *group;
 		bool		found;
 
 		if (!aevon_fold_evaluate(batch->measures[i], row, &contribution))
@@ -408,8 +408,8 @@ write_groups(Sweep *sweep, Batch *batch)
 	MemoryContext outer;
 	groups_iterator iterator;
 	AevonStore *store;
-	FoldGroup	  **groups;
-	FoldGroup	   *group;
+	FoldGroup **groups;
+	FoldGroup  *group;
 	int			count = 0;
 
 	if (sweep->groups->members == 0)

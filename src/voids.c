@@ -114,7 +114,7 @@ aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range, AevonVoidVisit
 		AEVON_VOIDS_STAMP, AEVON_VOIDS_EVENT_STAMP, AEVON_VOIDS_PRINCIPAL, AEVON_VOIDS_TENANT
 	};
 	bool		keyed = range->order == AEVON_VOIDS_OF_PRINCIPAL ||
-		range->order == AEVON_VOIDS_OF_TENANT;
+	range->order == AEVON_VOIDS_OF_TENANT;
 	Relation	index;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;

@@ -53,7 +53,8 @@ typedef enum AevonVoidOrder
 typedef struct AevonVoidRange
 {
 	AevonVoidOrder order;
-	int32		key;			/* principal or tenant of the orders that have one */
+	int32		key;			/* principal or tenant of the orders that have
+								 * one */
 	int64		from;
 	int64		until;
 } AevonVoidRange;

@@ -11,7 +11,8 @@
 
 typedef struct AevonGrid
 {
-	int64		minutes;		/* length of a window; 0: one for the whole range */
+	int64		minutes;		/* length of a window; 0: one for the whole
+								 * range */
 } AevonGrid;
 
 /*
