@@ -101,16 +101,13 @@ aevon_windows_sql(PG_FUNCTION_ARGS)
 {
 	Request		request = {0};
 	RowBuilder	rows;
-	List	   *rules;
-	ListCell   *cell;
 
 	unpack_request(fcinfo, &request);
 	answer_request(&request);
-	rules = request.rules;
 	InitMaterializedSRF(fcinfo, 0);
 	rows.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	foreach(cell, rules)
-		visit_lines(&request, lfirst(cell), add_row, &rows);
+	for (int i = 0; i < list_length(request.rules); i++)
+		visit_lines(&request, list_nth(request.rules, i), add_row, &rows);
 	return (Datum) 0;
 }
 
@@ -340,7 +337,6 @@ state_document(const Request *request)
 {
 	const AevonAnswer *answer = request->answer;
 	AevonJson	json = {0};
-	ListCell   *cell;
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
 	aevon_json_text(&json, "tenant", request->tenant);
@@ -358,8 +354,8 @@ state_document(const Request *request)
 	aevon_json_text(&json, "cut", answer->cut ? aevon_cut_text(answer->cut) : NULL);
 	aevon_json_key(&json, "rules");
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	foreach(cell, request->rules)
-		push_rule(&json, request, lfirst(cell));
+	for (int i = 0; i < list_length(request->rules); i++)
+		push_rule(&json, request, list_nth(request->rules, i));
 	aevon_json_token(&json, WJB_END_OBJECT);
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return JsonbPGetDatum(aevon_json_finish(&json));
