@@ -45,10 +45,16 @@ INSERT INTO paths (path) VALUES (''), (' '), ('a b'), ('a.b'), ('1a'), ('$.'), (
 	('$.a + $.b.datetime()'), ('($.a.datetime() > 1) is unknown'), ('$.a.datetime() like_regex "x"'), ('$.a.datetime() starts with "x"'),
 	('$.a like_regex "("'), ('$.a like_regex "a" flag "x"'), ('$.a[1e400000]'), ('$."\u0000"'),
 	('$.**.**.**'), ('$.a.**.** ? (exists(@.**))'), ('$' || repeat('[0,0]', 14)), ('$' || repeat('.keyvalue()', 9)),
-	('$' || repeat('.a', 250)), (repeat('-', 300) || '$.a'), (repeat('x', 4001));
+	('$[*] ? ($[*] == @)'), ('$.a[*] ? (@ == $.b[*])'), ('$.a[*] ? (exists($.b[0 to last] ? (@ > 1)))'), ('$.a[*] == $.b[*]'),
+	('$.a[*] ? (@.b[*] == @.c.*)'), ('strict $.* ? (@.x > 1 && $.**.y == 2)'), ('$' || repeat('.a', 250)), (repeat('-', 300) || '$.a'), (repeat('x', 4001));
 SELECT left(path, 40) AS path, r.* FROM paths,
 	refusal(format('SELECT aevon_define_rule(%L, %L, %L, %L, tenant => %L)', 'r', 'use', '{sum}', path, 'checked')) r
 ORDER BY i;
+-- these go through lists once
+SELECT count(aevon_define_rule('once' || n, 'use', '{count}', NULL, path, tenant => 'checked_once'))
+FROM unnest(ARRAY['$.items[*].price', '$.items[*] ? (@.price > 3)', '$.items[*] ? (@.price > $.limit)', '$ ? (@.items[*].price > 3)',
+	'$.items[*] ? (exists(@.parts[*] ? (@.n > 1)))', '$.a[*] == 1 && $.b[*] == 1', '$.a[*] ? (@.b[*] == @.c)']) WITH ORDINALITY AS p (path, n);
+SELECT count(aevon_drop_rule(rule, tenant)) FROM aevon.rule_versions WHERE tenant = 'checked_once' AND state <> 'retired';
 SELECT r.* FROM refusal($$SELECT aevon_define_rule('r', 'use', '{count}', NULL, '$.a ==', tenant => 'checked')$$) r;
 SELECT r.* FROM refusal($$SELECT aevon_define_rule('r', 'use', '{count}', NULL, '$.a.datetime() > 1', tenant => 'checked')$$) r;
 

@@ -25,8 +25,9 @@
 #define KEYVALUE_FACTOR 4
 
 /* What evaluation may make and compare, in one document. */
-#define MAX_ITEMS 4e6
-#define MAX_COMPARISONS 1e8
+#define MAX_ITEMS 4e6			/* if they grow with the document */
+#define MAX_PAIRS 1e6			/* if they grow faster */
+#define MAX_COMPARISONS 4e6
 
 typedef struct Walk
 {
@@ -41,6 +42,7 @@ typedef struct Place
 {
 	int			evaluations;	/* as a degree */
 	int			depth;
+	bool		per_element;	/* in a filter on what a wildcard yields */
 } Place;
 
 /* What an expression yields. */
@@ -49,11 +51,14 @@ typedef struct Extent
 	int			degree;			/* of the items over all evaluations */
 	bool		of_root;
 	bool		single;			/* one item each time */
+	bool		spread;			/* by a wildcard of its own */
 } Extent;
 
 static Extent walk_expression(Walk *walk, JsonPathItem *item, Place place);
 static Extent walk_head(Walk *walk, JsonPathItem *item, Place place);
 static void walk_step(Walk *walk, JsonPathItem *item, Place place, Extent *extent);
+static bool is_wildcard(JsonPathItem *item);
+static void spread(const Walk *walk, Place place, Extent *extent);
 static void walk_subscripts(Walk *walk, JsonPathItem *item, Place place);
 static void walk_comparison(Walk *walk, JsonPathItem *item, Place place);
 static void walk_pair(Walk *walk, JsonPathItem *item, Place place);
@@ -164,7 +169,8 @@ walk_head(Walk *walk, JsonPathItem *item, Place place)
 static void
 walk_step(Walk *walk, JsonPathItem *item, Place place, Extent *extent)
 {
-	Place		inside = {.evaluations = extent->degree,.depth = place.depth};
+	Place		inside = {.evaluations = extent->degree,.depth = place.depth,
+	.per_element = place.per_element || extent->spread};
 
 	switch (item->type)
 	{
@@ -196,8 +202,33 @@ walk_step(Walk *walk, JsonPathItem *item, Place place, Extent *extent)
 		default:				/* methods: an item for an item */
 			return;
 	}
+	if (is_wildcard(item))
+		spread(walk, place, extent);
 	extent->degree = extent->of_root ? place.evaluations + 1 : Max(place.evaluations, 1);
 	extent->single = false;
+}
+
+/* Does it yield any number of items by itself, rather than by lax mode's unwrapping? */
+static bool
+is_wildcard(JsonPathItem *item)
+{
+	if (item->type == jpiIndexArray)
+	{
+		for (int i = 0; i < item->content.array.nelems; i++)
+			if (item->content.array.elems[i].to != 0)
+				return true;
+		return false;
+	}
+	return item->type == jpiAnyArray || item->type == jpiAnyKey || item->type == jpiAny;
+}
+
+static void
+spread(const Walk *walk, Place place, Extent *extent)
+{
+	if (extent->of_root && place.per_element)
+		refuse(walk, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+			   "It goes through a whole list for each element of another.");
+	extent->spread = true;
 }
 
 static void
@@ -228,6 +259,9 @@ walk_comparison(Walk *walk, JsonPathItem *item, Place place)
 	left = walk_expression(walk, &operand, place);
 	jspGetRightArg(item, &operand);
 	right = walk_expression(walk, &operand, place);
+	if (left.spread && right.spread)
+		refuse(walk, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+			   "It compares each element of a list with each of another.");
 	if (left.single || right.single)
 		return;
 	degree = left.of_root && right.of_root ? left.degree + right.degree - place.evaluations :
@@ -290,7 +324,8 @@ static bool
 within_bounds(const AevonPathCost *cost, double size)
 {
 	size = Max(size, 1);
-	return cost->factor * pow(size, cost->item_degree) <= MAX_ITEMS &&
+	return cost->factor * pow(size, cost->item_degree) <=
+		(cost->item_degree > 1 ? MAX_PAIRS : MAX_ITEMS) &&
 		(double) cost->comparisons * cost->factor * pow(size, cost->compare_degree) <= MAX_COMPARISONS;
 }
 
