@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -69,9 +70,10 @@ static BindingCache cache;
 static BindingArguments binding_arguments(FunctionCallInfo fcinfo, const char *command);
 static void grant_privilege(const BindingArguments *binding);
 static void revoke_privilege(const BindingArguments *binding);
-static void put_all_tenants(ReturnSetInfo *result);
-static void put_bound_tenants(ReturnSetInfo *result);
-static void put_tenant(ReturnSetInfo *result, int32 key, const char *name);
+static int	hide_plans(void);
+static List *all_tenants(void);
+static List *bound_tenants(void);
+static AevonTenant *make_tenant(int32 key, char *name);
 static bool is_above_bindings(void);
 static bool bound_to(const char *tenant, AevonPrivilege privilege);
 static void load_bindings(void);
@@ -110,11 +112,19 @@ aevon_readable_tenants(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
+	ListCell   *cell;
+
 	InitMaterializedSRF(fcinfo, 0);
-	if (aevon_access_allowed(NULL, AEVON_PRIVILEGE_READ))
-		put_all_tenants(result);
-	else
-		put_bound_tenants(result);
+	foreach(cell, aevon_access_readable())
+	{
+		const AevonTenant *tenant = lfirst(cell);
+		Datum		values[2] = {
+			Int32GetDatum(tenant->tenant_key), CStringGetTextDatum(tenant->name)
+		};
+		bool		nulls[2] = {false, false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 	return (Datum) 0;
 }
 
@@ -161,6 +171,12 @@ aevon_access_bound(const char *tenant, AevonPrivilege privilege)
 	return bound_to(tenant, privilege);
 }
 
+List *
+aevon_access_readable(void)
+{
+	return aevon_access_allowed(NULL, AEVON_PRIVILEGE_READ) ? all_tenants() : bound_tenants();
+}
+
 void
 aevon_access_enter(AevonAccess *access)
 {
@@ -172,13 +188,27 @@ aevon_access_enter(AevonAccess *access)
 						   SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION);
 	PushOverrideSearchPath(&path);
+	access->guc_level = Debug_print_plan ? hide_plans() : 0;
 }
 
 void
 aevon_access_leave(const AevonAccess *access)
 {
+	if (access->guc_level != 0)
+		AtEOXact_GUC(true, access->guc_level);
 	PopOverrideSearchPath();
 	SetUserIdAndSecContext(access->caller, access->caller_context);
+}
+
+/* Anybody may have plans printed; their estimates tell of all tenants' values. */
+static int
+hide_plans(void)
+{
+	int			level = NewGUCNestLevel();
+
+	(void) set_config_option("debug_print_plan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return level;
 }
 
 /* Check the arguments of aevon_grant and aevon_revoke, and their caller. */
@@ -250,9 +280,10 @@ revoke_privilege(const BindingArguments *binding)
 }
 
 /* As the dictionary reads: without predicate locks on the whole table. */
-static void
-put_all_tenants(ReturnSetInfo *result)
+static List *
+all_tenants(void)
 {
+	List	   *tenants = NIL;
 	Relation	relation = table_open(aevon_catalog_oid(AEVON_TENANTS), AccessShareLock);
 	TableScanDesc scan = table_beginscan(relation, SnapshotSelf, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(relation, NULL);
@@ -263,17 +294,19 @@ put_all_tenants(ReturnSetInfo *result)
 		int32		key = DatumGetInt32(slot_getattr(slot, Anum_dictionary_key, &isnull));
 		Datum		name = slot_getattr(slot, Anum_dictionary_name, &isnull);
 
-		put_tenant(result, key, TextDatumGetCString(name));
+		tenants = lappend(tenants, make_tenant(key, TextDatumGetCString(name)));
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(relation, AccessShareLock);
+	return tenants;
 }
 
 /* The tenants in use whose name is bound to the caller for reading. */
-static void
-put_bound_tenants(ReturnSetInfo *result)
+static List *
+bound_tenants(void)
 {
+	List	   *tenants = NIL;
 	const char *last = NULL;
 
 	for (int i = 0; i < cache.count; i++)
@@ -288,18 +321,19 @@ put_bound_tenants(ReturnSetInfo *result)
 		last = binding->tenant;
 		key = aevon_dictionary_find(AEVON_DICTIONARY_TENANT, 0, binding->tenant);
 		if (key != 0)
-			put_tenant(result, key, binding->tenant);
+			tenants = lappend(tenants, make_tenant(key, pstrdup(binding->tenant)));
 	}
+	return tenants;
 }
 
-static void
-put_tenant(ReturnSetInfo *result, int32 key, const char *name)
+static AevonTenant *
+make_tenant(int32 key, char *name)
 {
-	Datum		values[2] = {Int32GetDatum(key), CStringGetTextDatum(name)};
-	bool		nulls[2] = {false, false};
+	AevonTenant *tenant = palloc(sizeof(AevonTenant));
 
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	pfree(DatumGetPointer(values[1]));
+	tenant->tenant_key = key;
+	tenant->name = name;
+	return tenant;
 }
 
 /* Superuser, or the database's owner or a member of it. */

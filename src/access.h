@@ -12,6 +12,7 @@
 #define AEVON_ACCESS_H
 
 #include "postgres.h"
+#include "nodes/pg_list.h"
 
 typedef enum AevonPrivilege
 {
@@ -25,7 +26,14 @@ typedef struct AevonAccess
 {
 	Oid			caller;
 	int			caller_context;
+	int			guc_level;		/* of debug_print_plan; 0: unchanged */
 } AevonAccess;
+
+typedef struct AevonTenant
+{
+	int32		tenant_key;
+	char	   *name;
+} AevonTenant;
 
 /*
  * Has the current user the privilege on the tenant?  `tenant` NULL asks for
@@ -44,6 +52,11 @@ extern void aevon_access_unknown_tenant(const char *tenant) pg_attribute_noretur
 
 /* Is the right to a tenant an explicit one, by a binding on its very name? */
 extern bool aevon_access_bound(const char *tenant, AevonPrivilege privilege);
+
+/*
+ * The tenants in use that the current user may read, as AevonTenant; palloc'd.
+ */
+extern List *aevon_access_readable(void);
 
 extern void aevon_access_enter(AevonAccess *access);
 extern void aevon_access_leave(const AevonAccess *access);

@@ -174,6 +174,20 @@ aevon_catalog_run(AevonQuery query, Datum *values, const char *nulls, bool read_
 		elog(ERROR, "query %d failed: %s", (int) query, SPI_result_code_string(result));
 }
 
+Portal
+aevon_catalog_open(AevonQuery query, Datum *values)
+{
+	Portal		portal;
+
+	if (plans[query] == NULL)
+		plans[query] = prepare_query(query);
+	portal = SPI_cursor_open(NULL, plans[query], values, NULL, true);
+	if (portal == NULL)
+		elog(ERROR, "query %d cannot be opened: %s", (int) query,
+			 SPI_result_code_string(SPI_result));
+	return portal;
+}
+
 /* OID of a relation from the cache or the catalogue; InvalidOid if missing. */
 static Oid
 find_relation(AevonRelation which)

@@ -188,6 +188,12 @@ extern void aevon_catalog_run(AevonQuery query, Datum *values, const char *nulls
 							  bool read_only);
 
 /*
+ * Open a cursor over a query that only reads, by the active snapshot; fetch and
+ * close it by SPI_cursor_fetch and SPI_cursor_close.  Never NULL.
+ */
+extern Portal aevon_catalog_open(AevonQuery query, Datum *values);
+
+/*
  * The generation of rules and grants that a snapshot sees; -1: none yet.  The
  * same generation means the same rules and grants.
  */

@@ -152,8 +152,21 @@ AEVON_QUERY(CLEAR_SERIES,
 	" AND NOT EXISTS (SELECT FROM aevon.snapshots x"
 	" WHERE x.series_key OPERATOR(pg_catalog.=) s.series_key) LIMIT $2))",
 	INT4OID, INT8OID)
-AEVON_QUERY(READABLE_TENANTS,
-	"SELECT t.tenant_key, t.tenant FROM aevon.readable_tenants() t")
+AEVON_QUERY(VIEW_EVENTS,
+	"SELECT * FROM aevon.events_of($1)",
+	INT4ARRAYOID)
+AEVON_QUERY(VIEW_PRE_AGGREGATES,
+	"SELECT * FROM aevon.pre_aggregates_of($1)",
+	INT4ARRAYOID)
+AEVON_QUERY(VIEW_REJECTED_EVENTS,
+	"SELECT * FROM aevon.rejected_events_of($1)",
+	INT4ARRAYOID)
+AEVON_QUERY(VIEW_RULE_VERSIONS,
+	"SELECT * FROM aevon.rule_versions_of($1)",
+	INT4ARRAYOID)
+AEVON_QUERY(VIEW_DAILY_METRICS,
+	"SELECT * FROM aevon.daily_metrics_of($1)",
+	INT4ARRAYOID)
 AEVON_QUERY(LAST_SWEEP_ERROR,
 	"SELECT s.error_state, s.error_message, s.started_at FROM aevon.sweeps s"
 	" WHERE s.error_state IS NOT NULL AND NOT EXISTS (SELECT FROM aevon.sweeps n"

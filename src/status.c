@@ -111,23 +111,17 @@ readable_tenants(void)
 	};
 	HTAB	   *tenants = hash_create("aevon tenants", 64, &control,
 									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	MemoryContext caller = CurrentMemoryContext;
+	ListCell   *cell;
 
-	aevon_catalog_connect();
-	aevon_catalog_run(AEVON_QUERY_READABLE_TENANTS, NULL, NULL, true);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	foreach(cell, aevon_access_readable())
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		bool		isnull;
-		int32		key = DatumGetInt32(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
-		TenantTail *tenant = hash_search(tenants, &key, HASH_ENTER, NULL);
+		const AevonTenant *readable = lfirst(cell);
+		TenantTail *tenant = hash_search(tenants, &readable->tenant_key, HASH_ENTER, NULL);
 
-		tenant->name = MemoryContextStrdup(caller,
-										   SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2));
+		tenant->name = readable->name;
 		tenant->event_count = 0;
 		tenant->oldest = 0;
 	}
-	aevon_catalog_finish();
 	return tenants;
 }
 

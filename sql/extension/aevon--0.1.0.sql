@@ -467,18 +467,97 @@ CREATE FUNCTION aevon.worker_status(
 REVOKE ALL ON FUNCTION aevon.worker_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION aevon.worker_status() TO PUBLIC;
 
+-- The rows of the views: EXPLAIN shows a scan of a function, and nothing of
+-- what is inside.  A plan over the tables would tell of other tenants, by its
+-- row counts and its estimates.  Each checks its caller, then runs the query
+-- of section 4 as the owner.
+CREATE FUNCTION aevon.view_events(
+		OUT tenant text, OUT principal text, OUT event_id text, OUT event_type text,
+		OUT occurred_at timestamptz, OUT ingested_at timestamptz,
+		OUT data jsonb, OUT metadata jsonb, OUT stamp bigint)
+	RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000
+	AS 'MODULE_PATHNAME', 'aevon_view_events';
+REVOKE ALL ON FUNCTION aevon.view_events() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.view_events() TO PUBLIC;
+
+CREATE FUNCTION aevon.view_pre_aggregates(
+		OUT tenant text, OUT principal text, OUT rule text, OUT version integer,
+		OUT dims jsonb, OUT window_start timestamptz, OUT window_end timestamptz,
+		OUT event_count bigint, OUT skipped bigint, OUT sum numeric, OUT min numeric,
+		OUT max numeric, OUT last numeric, OUT first_ingested_at timestamptz,
+		OUT last_ingested_at timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000
+	AS 'MODULE_PATHNAME', 'aevon_view_pre_aggregates';
+REVOKE ALL ON FUNCTION aevon.view_pre_aggregates() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.view_pre_aggregates() TO PUBLIC;
+
+CREATE FUNCTION aevon.view_rejected_events(
+		OUT tenant text, OUT rejected_at timestamptz, OUT sqlstate text, OUT reason text,
+		OUT detail text, OUT payload jsonb)
+	RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000
+	AS 'MODULE_PATHNAME', 'aevon_view_rejected_events';
+REVOKE ALL ON FUNCTION aevon.view_rejected_events() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.view_rejected_events() TO PUBLIC;
+
+CREATE FUNCTION aevon.view_rule_versions(
+		OUT tenant text, OUT rule text, OUT version integer, OUT state text,
+		OUT event_type text, OUT operators text[], OUT value text, OUT filter text,
+		OUT dimensions jsonb, OUT fingerprint text, OUT defined_by text,
+		OUT defined_at timestamptz, OUT active_at timestamptz, OUT retired_at timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000
+	AS 'MODULE_PATHNAME', 'aevon_view_rule_versions';
+REVOKE ALL ON FUNCTION aevon.view_rule_versions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.view_rule_versions() TO PUBLIC;
+
+CREATE FUNCTION aevon.view_daily_metrics(
+		OUT tenant text, OUT principal text, OUT rule text, OUT version integer, OUT day date,
+		OUT value numeric, OUT stats jsonb, OUT event_count bigint, OUT late_count bigint,
+		OUT status text, OUT revisions bigint, OUT taken_at timestamptz,
+		OUT first_value numeric, OUT change numeric, OUT completeness numeric,
+		OUT completeness_days bigint, OUT anomaly jsonb)
+	RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000
+	AS 'MODULE_PATHNAME', 'aevon_view_daily_metrics';
+REVOKE ALL ON FUNCTION aevon.view_daily_metrics() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.view_daily_metrics() TO PUBLIC;
+
 -- ---------------------------------------------------------------------------
--- 4. Views: names instead of keys, rows of granted tenants only.
+-- 4. Views: names instead of keys, rows of granted tenants only.  Each is the
+-- scan of a function, whose rows come from the query *_of, which nobody but
+-- the owner may run: it takes the keys of the tenants that the reader may
+-- read.  Names compare bytewise, as in the tables.
 -- ---------------------------------------------------------------------------
 CREATE VIEW aevon.events WITH (security_barrier) AS
+	SELECT tenant, principal COLLATE "C" AS principal, event_id COLLATE "C" AS event_id,
+		event_type COLLATE "C" AS event_type, occurred_at, ingested_at, data, metadata, stamp
+	FROM aevon.view_events();
+
+CREATE FUNCTION aevon.events_of(readable integer[]) RETURNS SETOF aevon.events
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
 	SELECT t.tenant, p.principal, e.event_id, y.event_type, e.occurred_at,
 		e.ingested_at, e.data, e.metadata, e.stamp
-	FROM aevon.readable_tenants() t
-	JOIN aevon.event_log e ON e.tenant_key OPERATOR(pg_catalog.=) t.tenant_key
+	FROM aevon.event_log e
+	JOIN aevon.tenants t ON t.tenant_key OPERATOR(pg_catalog.=) e.tenant_key
 	JOIN aevon.principals p ON p.principal_key OPERATOR(pg_catalog.=) e.principal_key
-	JOIN aevon.event_types y ON y.type_key OPERATOR(pg_catalog.=) e.type_key;
+	JOIN aevon.event_types y ON y.type_key OPERATOR(pg_catalog.=) e.type_key
+	WHERE e.tenant_key OPERATOR(pg_catalog.=) ANY (readable);
+END;
+REVOKE ALL ON FUNCTION aevon.events_of(integer[]) FROM PUBLIC;
 
 CREATE VIEW aevon.pre_aggregates WITH (security_barrier) AS
+	SELECT tenant, principal COLLATE "C" AS principal, rule COLLATE "C" AS rule, version,
+		dims, window_start, window_end, event_count, skipped, sum, min, max, last,
+		first_ingested_at, last_ingested_at
+	FROM aevon.view_pre_aggregates();
+
+CREATE FUNCTION aevon.pre_aggregates_of(readable integer[]) RETURNS SETOF aevon.pre_aggregates
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
 	SELECT t.tenant, p.principal, r.name AS rule, r.version, s.dims,
 		u.window_start,
 		u.window_start OPERATOR(pg_catalog.+) '00:01:00'::pg_catalog.interval AS window_end,
@@ -486,15 +565,18 @@ CREATE VIEW aevon.pre_aggregates WITH (security_barrier) AS
 		CASE WHEN r.value IS NOT NULL THEN u.min END AS min,
 		CASE WHEN r.value IS NOT NULL THEN u.max END AS max, u.last,
 		u.first_ingested_at, u.last_ingested_at
-	FROM aevon.readable_tenants() t
-	JOIN aevon.series s ON s.tenant_key OPERATOR(pg_catalog.=) t.tenant_key
+	FROM aevon.series s
+	JOIN aevon.tenants t ON t.tenant_key OPERATOR(pg_catalog.=) s.tenant_key
 	JOIN aevon.rules r ON r.measure_key OPERATOR(pg_catalog.=) s.measure_key
 		AND r.state OPERATOR(pg_catalog.<>) 'retired'
 		AND (r.tenant_key OPERATOR(pg_catalog.=) 0
 			OR r.tenant_key OPERATOR(pg_catalog.=) t.tenant_key)
 	LEFT JOIN aevon.principals p ON p.principal_key OPERATOR(pg_catalog.=) s.subject_key
 	JOIN aevon.buckets_1m b ON b.series_key OPERATOR(pg_catalog.=) s.series_key
-	CROSS JOIN LATERAL aevon.unpack_bucket(b.state, 1) u;
+	CROSS JOIN LATERAL aevon.unpack_bucket(b.state, 1) u
+	WHERE s.tenant_key OPERATOR(pg_catalog.=) ANY (readable);
+END;
+REVOKE ALL ON FUNCTION aevon.pre_aggregates_of(integer[]) FROM PUBLIC;
 
 CREATE VIEW aevon.status WITH (security_barrier) AS
 	SELECT * FROM aevon.rule_status();
@@ -506,23 +588,51 @@ CREATE VIEW aevon.workers WITH (security_barrier) AS
 	LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) w.database_id;
 
 CREATE VIEW aevon.rejected_events WITH (security_barrier) AS
+	SELECT tenant, rejected_at, sqlstate COLLATE "C" AS sqlstate, reason, detail, payload
+	FROM aevon.view_rejected_events();
+
+CREATE FUNCTION aevon.rejected_events_of(readable integer[]) RETURNS SETOF aevon.rejected_events
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
 	SELECT t.tenant, x.rejected_at, x.sqlstate, x.reason, x.detail, x.payload
-	FROM aevon.readable_tenants() t
-	JOIN aevon.rejections x ON x.tenant_key OPERATOR(pg_catalog.=) t.tenant_key;
+	FROM aevon.rejections x
+	JOIN aevon.tenants t ON t.tenant_key OPERATOR(pg_catalog.=) x.tenant_key
+	WHERE x.tenant_key OPERATOR(pg_catalog.=) ANY (readable);
+END;
+REVOKE ALL ON FUNCTION aevon.rejected_events_of(integer[]) FROM PUBLIC;
 
 CREATE VIEW aevon.rule_versions WITH (security_barrier) AS
+	SELECT tenant, rule COLLATE "C" AS rule, version, state COLLATE "C" AS state,
+		event_type COLLATE "C" AS event_type, operators, value COLLATE "C" AS value,
+		filter COLLATE "C" AS filter, dimensions, fingerprint, defined_by, defined_at,
+		active_at, retired_at
+	FROM aevon.view_rule_versions();
+
+CREATE FUNCTION aevon.rule_versions_of(readable integer[]) RETURNS SETOF aevon.rule_versions
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
 	SELECT t.tenant, r.name AS rule, r.version, r.state, r.event_type, r.operators,
 		r.value, r.filter, r.dimensions,
 		pg_catalog.encode(r.fingerprint, 'hex') AS fingerprint,
 		r.defined_by, r.defined_at, r.active_at, r.retired_at
-	FROM (SELECT a.tenant_key, a.tenant FROM aevon.readable_tenants() a
-		  UNION ALL SELECT 0, NULL) t
-	JOIN aevon.rules r ON r.tenant_key OPERATOR(pg_catalog.=) t.tenant_key;
+	FROM aevon.rules r
+	LEFT JOIN aevon.tenants t ON t.tenant_key OPERATOR(pg_catalog.=) r.tenant_key
+	WHERE r.tenant_key OPERATOR(pg_catalog.=) 0 OR r.tenant_key OPERATOR(pg_catalog.=) ANY (readable);
+END;
+REVOKE ALL ON FUNCTION aevon.rule_versions_of(integer[]) FROM PUBLIC;
 
--- The latest value of every day.  Planned and resolved with nothing but
--- pg_catalog on the path, so that operators need not be spelled out.
+-- The latest value of every day.  Resolved with nothing but pg_catalog on the
+-- path, so that operators need not be spelled out.
 SET LOCAL search_path = pg_catalog, pg_temp;
 CREATE VIEW aevon.daily_metrics WITH (security_barrier) AS
+	SELECT tenant, principal COLLATE "C" AS principal, rule COLLATE "C" AS rule, version, day,
+		value, stats, event_count, late_count, status COLLATE "C" AS status, revisions,
+		taken_at, first_value, change, completeness, completeness_days, anomaly
+	FROM aevon.view_daily_metrics();
+
+CREATE FUNCTION aevon.daily_metrics_of(readable integer[]) RETURNS SETOF aevon.daily_metrics
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
 	WITH settings AS MATERIALIZED (
 		SELECT aevon.clock() AS now,
 			current_setting('aevon.allowed_lateness')::interval AS lateness,
@@ -533,8 +643,8 @@ CREATE VIEW aevon.daily_metrics WITH (security_barrier) AS
 			timestamptz '2000-01-01 00:00:00+00' + (n.day + 1) * interval '24 hours' AS day_end,
 			(n.stats ->> r.operators[1])::numeric AS value, n.stats, n.event_count, n.late_count,
 			n.status, n.revision, n.taken_at, c.revisions
-		FROM aevon.readable_tenants() t
-		JOIN aevon.series s ON s.tenant_key = t.tenant_key
+		FROM aevon.series s
+		JOIN aevon.tenants t ON t.tenant_key = s.tenant_key
 		JOIN aevon.rules r ON r.measure_key = s.measure_key AND r.state = 'active'
 			AND r.tenant_key IN (0, t.tenant_key)
 			AND (r.tenant_key <> 0 OR NOT EXISTS (
@@ -546,6 +656,7 @@ CREATE VIEW aevon.daily_metrics WITH (security_barrier) AS
 			FROM aevon.snapshots WHERE series_key = s.series_key GROUP BY day) c
 		JOIN aevon.snapshots n ON n.series_key = s.series_key AND n.day = c.day
 			AND n.revision = c.last_revision
+		WHERE s.tenant_key = ANY (readable)
 	)
 	SELECT l.tenant, l.principal, l.rule, l.version, l.day, l.value, l.stats, l.event_count,
 		l.late_count,
@@ -619,8 +730,15 @@ CREATE VIEW aevon.daily_metrics WITH (security_barrier) AS
 				GROUP BY m.name, m.value, k.median) y
 			WHERE y.days >= 4) z
 		WHERE abs(z.score) > g.threshold OR z.unheard_of) a ON g.now >= l.day_end;
+END;
+REVOKE ALL ON FUNCTION aevon.daily_metrics_of(integer[]) FROM PUBLIC;
 SET LOCAL search_path = @extschema@;
 
+ALTER FUNCTION aevon.events_of(integer[]) OWNER TO aevon_owner;
+ALTER FUNCTION aevon.pre_aggregates_of(integer[]) OWNER TO aevon_owner;
+ALTER FUNCTION aevon.rejected_events_of(integer[]) OWNER TO aevon_owner;
+ALTER FUNCTION aevon.rule_versions_of(integer[]) OWNER TO aevon_owner;
+ALTER FUNCTION aevon.daily_metrics_of(integer[]) OWNER TO aevon_owner;
 ALTER VIEW aevon.events OWNER TO aevon_owner;
 ALTER VIEW aevon.daily_metrics OWNER TO aevon_owner;
 ALTER VIEW aevon.pre_aggregates OWNER TO aevon_owner;
@@ -931,11 +1049,31 @@ Errors: 42501 no ''operate'' privilege on ''*''; 55000 pg_cron is not installed 
 COMMENT ON FUNCTION aevon.refuse_change() IS
 'Trigger: refuses UPDATE, DELETE and TRUNCATE with 55000. Events and snapshots are immutable.';
 COMMENT ON FUNCTION aevon.readable_tenants() IS
-'Keys and names of the tenants that the current user may read. For the views.';
+'Keys and names of the tenants that the current user may read.';
 COMMENT ON FUNCTION aevon.unpack_bucket(bytea, integer) IS
 'The windows packed in one row of a bucket table, by time. Pure: it sees nothing but its arguments. For the views.';
 COMMENT ON FUNCTION aevon.rule_status() IS
 'One row per rule version that the current user may see. For the view aevon.status.';
+COMMENT ON FUNCTION aevon.view_events() IS
+'The rows of the view aevon.events, for the current user.';
+COMMENT ON FUNCTION aevon.view_pre_aggregates() IS
+'The rows of the view aevon.pre_aggregates, for the current user.';
+COMMENT ON FUNCTION aevon.view_rejected_events() IS
+'The rows of the view aevon.rejected_events, for the current user.';
+COMMENT ON FUNCTION aevon.view_rule_versions() IS
+'The rows of the view aevon.rule_versions, for the current user.';
+COMMENT ON FUNCTION aevon.view_daily_metrics() IS
+'The rows of the view aevon.daily_metrics, for the current user.';
+COMMENT ON FUNCTION aevon.events_of(integer[]) IS
+'Query of the view aevon.events, for the owner only. Argument: keys of tenants.';
+COMMENT ON FUNCTION aevon.pre_aggregates_of(integer[]) IS
+'Query of the view aevon.pre_aggregates, for the owner only. Argument: keys of tenants.';
+COMMENT ON FUNCTION aevon.rejected_events_of(integer[]) IS
+'Query of the view aevon.rejected_events, for the owner only. Argument: keys of tenants.';
+COMMENT ON FUNCTION aevon.rule_versions_of(integer[]) IS
+'Query of the view aevon.rule_versions, for the owner only. Argument: keys of tenants.';
+COMMENT ON FUNCTION aevon.daily_metrics_of(integer[]) IS
+'Query of the view aevon.daily_metrics, for the owner only. Argument: keys of tenants.';
 COMMENT ON FUNCTION aevon.worker_status() IS
 'One row per database that has a background worker or waits for one, as far as the current user may see. For the view aevon.workers.';
 
