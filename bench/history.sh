@@ -1,0 +1,174 @@
+#!/bin/bash
+# What history costs:
+#   1 aevon_snapshot by what changed, with little and with much history behind it
+#   2 as_of reads beside plain ones, an hour, a day and 20 days back, on a log of
+#     30 days whose events keep the time they arrived
+# Settings: BENCH_PARTS="snapshot as_of", BENCH_SERIES (10000), BENCH_DAYS (30),
+# BENCH_EVENTS (5000000), BENCH_CALLS (1000).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/cluster.sh
+
+parts=${BENCH_PARTS:-snapshot as_of}
+series=${BENCH_SERIES:-10000}
+days=${BENCH_DAYS:-30}
+events=${BENCH_EVENTS:-5000000}
+calls=${BENCH_CALLS:-1000}
+
+results=$TMPDIR/results/results-history.md
+mkdir -p "$TMPDIR/results"
+settings=(shared_buffers=4GB max_wal_size=32GB min_wal_size=2GB checkpoint_timeout=1h
+	autovacuum=off work_mem=256MB jit=off aevon.max_workers=0 aevon.max_future=-1)
+
+export PGOPTIONS="-c client_min_messages=warning"
+sql() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }
+report() { printf '%s\n' "$@" | tee -a "$results"; }
+median() { sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
+calc() { awk "BEGIN {printf \"$1\", $2}"; }
+
+start() {
+	cluster_start "${settings[@]}"
+	createdb bench
+	export PGDATABASE=bench
+	sql -c "CREATE EXTENSION aevon" -f bench/stream.sql -c "CALL bench.define_rules('t')"
+}
+
+# ---------------------------------------------------------------------------
+# 1. Snapshots.
+# ---------------------------------------------------------------------------
+batch=0
+
+# change SERIES DAY [DAYS]: an event more for each of so many series on each of so
+# many days, and the sweep that counts it
+change() {
+	batch=$((batch + 1))
+	sql -c "CREATE TABLE bench.staging AS
+		SELECT 'u' || i AS principal, 'e$batch-' || d || '-' || i AS event_id, 'api.call'::text AS event_type,
+			'2026-01-01'::timestamptz + (d + $2) * interval '1 day' + i % 1440 * interval '1 minute' AS occurred_at,
+			jsonb_build_object('amount', i) AS data
+		FROM generate_series(1, $1) i, generate_series(0, ${3:-1} - 1) d" \
+		-c "SELECT * FROM aevon_ingest_from('bench.staging', tenant => 't')" \
+		-c "DROP TABLE bench.staging" -c "SELECT event_count FROM aevon_sweep()" >/dev/null
+}
+
+# snapshot: prints the number of snapshots and the time, ms
+snapshot() {
+	sql -c "CHECKPOINT" -c "\\timing on" -c "SELECT aevon_snapshot()" |
+		awk '/^Time:/ {print count, $2; next} {count = $1}'
+}
+
+bench_snapshot() {
+	local history history_rows changed written took each
+
+	start
+	report "" "## Snapshots: the cost is that of what changed" "" \
+		"| snapshots there | series changed | snapshots written | aevon_snapshot, ms | a snapshot, us |" "|--:|--:|--:|--:|--:|"
+	for history in 1 "$days"; do
+		change "$series" "$([ "$history" = 1 ] && echo 0 || echo 1)" "$([ "$history" = 1 ] && echo 1 || echo $((days - 1)))"
+		snapshot >/dev/null
+		sql -c "VACUUM ANALYZE"
+		for changed in 0 100 "$series"; do
+			for _ in 1 2 3 4 5; do
+				if [ "$changed" != 0 ]; then
+					change "$changed" "$((history - 1))"
+				fi
+				snapshot
+			done >"$TMPDIR/rounds"
+			history_rows=$(sql -c "SELECT count(*) FROM aevon.snapshots")
+			written=$(awk '{print $1}' "$TMPDIR/rounds" | median)
+			took=$(awk '{print $2}' "$TMPDIR/rounds" | median)
+			each="-"
+			if [ "$written" != 0 ]; then
+				each=$(calc %.1f "$took * 1000 / $written")
+			fi
+			report "| $history_rows | $changed | $written | $took | $each |"
+		done
+	done
+	report "" "A change is one event more, on one day; the tenant's own series changes with it. Medians of five; the sweep comes before and is not included." \
+		"A row with nothing changed shows what a call takes by itself."
+	cluster_stop
+}
+
+# ---------------------------------------------------------------------------
+# 2. As of.  Events arrive evenly over 30 days, 5 % of them up to 3 days late.
+# ---------------------------------------------------------------------------
+fill() {
+	local at=1 chunk=50000 rate
+
+	rate=$(calc %.9f "$events / (30 * 86400)")
+	while [ "$at" -le "$events" ]; do
+		sql -c "DROP VIEW IF EXISTS bench.arriving" \
+			-c "CALL bench.stage($at, least($((at + chunk - 1)), $events), $rate, '2026-01-01', 0.05, '3 days')" \
+			-c "CREATE VIEW bench.arriving AS
+				SELECT *, '2026-01-01'::timestamptz + substr(event_id, 2)::bigint / $rate * interval '1 second' AS ingested_at
+				FROM bench.staging" \
+			-c "SELECT * FROM aevon_ingest_from('bench.arriving', tenant => 't')" \
+			-c "SELECT event_count FROM aevon_sweep()" >/dev/null
+		at=$((at + chunk))
+	done
+	sql -c "DROP VIEW bench.arriving" -c "DROP TABLE bench.staging" -c "VACUUM ANALYZE" -c "CHECKPOINT"
+	sql <<-'EOS'
+		-- median time of the question inside the server, microseconds; its plan is kept
+		CREATE FUNCTION bench.median_us(who text, back_then timestamptz, calls integer) RETURNS numeric LANGUAGE plpgsql AS $$
+		DECLARE
+			began timestamptz;
+			times double precision[] := '{}';
+		BEGIN
+			FOR i IN 1 .. calls LOOP
+				began := clock_timestamp();
+				PERFORM FROM aevon_windows('t', who, 'amount', '2026-01-01 00:00:07.123456',
+					'2026-01-30 23:59:41.654321', as_of => back_then);
+				times := times || extract(epoch FROM clock_timestamp() - began)::double precision * 1000000;
+			END LOOP;
+			RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) FROM unnest(times) t)::numeric(12, 1);
+		END
+		$$;
+	EOS
+}
+
+# check PRINCIPAL AS_OF: the answer is the recount's, or its time is worth nothing
+check() {
+	local same
+
+	same=$(sql -c "SELECT (SELECT (event_count, value) FROM aevon_windows('t', '$1', 'amount',
+			'2026-01-01 00:00:07.123456', '2026-01-30 23:59:41.654321', as_of => $2)) IS NOT DISTINCT FROM
+		(SELECT (count(*), sum((data ->> 'amount')::numeric)) FROM aevon.events
+		 WHERE tenant = 't' AND principal = '$1' AND ingested_at <= coalesce($2, 'infinity'::timestamptz)
+			AND occurred_at >= '2026-01-01 00:00:07.123456' AND occurred_at < '2026-01-30 23:59:41.654321')")
+	if [ "$same" != t ]; then
+		echo "bench: as of $2, $1 is not what a recount says" >&2
+		exit 1
+	fi
+}
+
+bench_as_of() {
+	local principal count plain back took
+
+	start
+	fill
+	report "" "## As of: $events events that arrived over 30 days, 5 % up to 3 days late" "" \
+		"| principal | its events | plain, us | an hour ago | a day ago | 20 days ago | times plain (wanted: at most 10) |" "|---|--:|--:|--:|--:|--:|---|"
+	for principal in u60 u0 u5000; do
+		check "$principal" NULL
+		plain=$(sql -c "SELECT bench.median_us('$principal', NULL, $calls)")
+		count=$(sql -c "SELECT event_count FROM aevon_windows('t', '$principal', 'calls')")
+		: >"$TMPDIR/times"
+		for back in '1 hour' '1 day' '20 days'; do
+			check "$principal" "'2026-01-31'::timestamptz - interval '$back'"
+			took=$(sql -c "SELECT bench.median_us('$principal', '2026-01-31'::timestamptz - interval '$back', $calls)")
+			echo "$took $(calc %.1f "$took / $plain")" >>"$TMPDIR/times"
+		done
+		report "| $principal ($(calc %.2f "$count * 100 / $events") %) | $count | $plain | $(awk '{printf "%s%s", sep, $1; sep = " | "}' "$TMPDIR/times") | $(awk '{printf "%s%s", sep, $2; sep = ", "}' "$TMPDIR/times") |"
+	done
+	report "" "One rule over 30 days, unaligned, nothing in the tail; median of $calls calls inside the server; every answer was compared with a recount first. Ago is counted from the last arrival."
+	cluster_stop
+}
+
+report "# History: results" "" \
+	"$(date -u +%Y-%m-%d), $(nproc) cores, $(awk '/^MemTotal/ {printf "%.0f", $2 / 1048576}' /proc/meminfo) GiB, $(postgres --version)." "" \
+	"By \`BENCH_ONLY=history make bench\` (\`bench/history.sh\`): a throw-away cluster with \`${settings[*]:0:3}\`, no autovacuum," \
+	"client and server on the same cores. Streams: \`bench/stream.sql\`, four rules that share a measure. Compare ratios, not" \
+	"absolute values."
+for part in $parts; do
+	"bench_$part"
+done
