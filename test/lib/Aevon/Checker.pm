@@ -346,7 +346,7 @@ sub _succeeded
 	{
 		$client->{transaction} = { attempts => [], marks => [], level => $step->{level} };
 	}
-	elsif ($kind eq 'ingest')
+	elsif ($kind eq 'ingest' || $kind eq 'void')
 	{
 		if ($transaction) { push @{ $transaction->{attempts} }, @{ $step->{attempts} }; }
 		else { $model->acknowledge($_) foreach @{ $step->{attempts} }; }
@@ -447,6 +447,8 @@ sub _is_tolerable
 	return 1 if $step->{expect} && $code eq $step->{expect};
 	return 1 if $step->{may} && $code eq $step->{may};
 	return 1 if $code eq '40001' && $snapshot_kept;
+	# to be voided, an event must be visible
+	return 1 if $code eq '42704' && $snapshot_kept && $kind eq 'void';
 	# a lock held by whoever tries the same event, sweeps, or defines a rule
 	return 1 if $code =~ /^(40P01|55P03)$/ && $kind =~ /^(sweep|rule|vacuum)$/;
 	my $contended = grep { $self->{model}->is_contended($_) } @{ $step->{attempts} // [] };

@@ -4,6 +4,8 @@
 # transaction's outcome is known: acknowledged (then the event must be in the
 # log exactly once, with that content), dropped (rolled back), or unknown (the
 # connection broke in COMMIT; settled by a look at the log afterwards).
+#
+# A void is an attempt too, with {void} set: to void that event.
 package Aevon::Model;
 
 use strict;
@@ -21,6 +23,8 @@ sub new
 		seen => {},         # highest count a reader was given, per subject
 		dirty => {},        # keys to be written to model.event
 		attempts => 0,
+		voids => {},        # key => void
+		voids_tried => {},  # tenant => { principal => voids ever tried }
 	}, $class;
 }
 
@@ -41,11 +45,13 @@ sub key { return join "\0", @{ $_[0] }{qw(tenant principal event_id)}; }
 sub event
 {
 	my ($self, $attempt) = @_;
+	return $self->{voids}{ key($attempt) } //= { in_flight => 0, unknown => 0, stored => 0 }
+	  if $attempt->{void};
 	return $self->{events}{ key($attempt) } //= {
 		in_flight => 0, unknown => 0, stored => 0, contents => {} };
 }
 
-# Is this event certainly in the log?
+# Is this event (or void) certainly in the log?
 sub is_stored { my ($self, $attempt) = @_; return $self->event($attempt)->{stored}; }
 
 # Has somebody else tried the same event while it was in flight, or is an
@@ -54,7 +60,7 @@ sub is_contended
 {
 	my ($self, $attempt) = @_;
 	my $event = $self->event($attempt);
-	return $event->{shared} || $event->{unknown} || keys %{ $event->{contents} } > 1;
+	return $event->{shared} || $event->{unknown} || keys %{ $event->{contents} // {} } > 1;
 }
 
 sub _count_possible
@@ -72,6 +78,12 @@ sub begin
 	my ($self, $attempt) = @_;
 	my $event = $self->event($attempt);
 	$event->{shared} = 1 if $event->{in_flight}++;
+	if ($attempt->{void})
+	{
+		$event->{tried}++;
+		$self->{voids_tried}{ $attempt->{tenant} }{ $attempt->{principal} }++;
+		return;
+	}
 	$event->{contents}{ content($attempt) } = 1;
 	$self->{attempts}++;
 	$self->_count_possible($attempt, $event);
@@ -91,6 +103,11 @@ sub acknowledge
 	my ($self, $attempt) = @_;
 	my $event = $self->event($attempt);
 	$event->{in_flight}--;
+	if ($attempt->{void})
+	{
+		$event->{stored} = 1;
+		return;
+	}
 	if (!$event->{stored})
 	{
 		$event->{stored} = 1;
@@ -107,6 +124,7 @@ sub drop
 	my ($self, $attempt) = @_;
 	my $event = $self->event($attempt);
 	$event->{in_flight}--;
+	return if $attempt->{void};
 	$self->{dirty}{ key($attempt) } //= $attempt;
 	$self->_count_possible($attempt, $event);
 	return;
@@ -118,6 +136,7 @@ sub lose
 	my $event = $self->event($attempt);
 	$event->{in_flight}--;
 	$event->{unknown} = 1;
+	return if $attempt->{void};
 	$self->{unsettled}{ key($attempt) } = $attempt;
 	$self->_count_possible($attempt, $event);
 	return;
@@ -146,6 +165,13 @@ sub saw
 	my $seen = \$self->{seen}{$tenant}{ $principal // '' };
 	$$seen = $count if !defined $$seen || $$seen < $count;
 	return;
+}
+
+# Voids that may have lowered the count by now; each can do so once at most.
+sub voids_tried
+{
+	my ($self, $tenant, $principal) = @_;
+	return _sum($self->{voids_tried}{$tenant}, $principal);
 }
 
 sub _sum
@@ -199,7 +225,33 @@ SQL
 		push @found, "$what: " . join(', ', map { $_ // 'NULL' } @$_) foreach @$rows;
 	}
 	$wire->must('RESET enable_nestloop');
-	return @found;
+	return (@found, $self->_check_voids($wire));
+}
+
+# Every acknowledged void is there, and none that was never committed; those
+# that were unknown are settled.
+sub _check_voids
+{
+	my ($self, $wire) = @_;
+	my $voids = $self->{voids};
+	my %there = map { join("\0", @$_) => 1 } @{ $wire->must('TABLE oracle.voids') };
+	my @found;
+
+	foreach my $key (sort keys %there)
+	{
+		my $void = $voids->{$key};
+		push @found, 'void, but never committed: ' . $key =~ tr/\0/ /r
+		  unless $void && ($void->{stored} || $void->{unknown});
+	}
+	foreach my $key (sort keys %$voids)
+	{
+		my $void = $voids->{$key};
+		push @found, 'acknowledged, but not void: ' . $key =~ tr/\0/ /r
+		  if $void->{stored} && !$there{$key};
+		$void->{stored} = 1 if $there{$key};
+		$void->{unknown} = 0;
+	}
+	return @found > 5 ? @found[ 0 .. 4 ] : @found;
 }
 
 # Look the unknown ones up; from then on they are stored or not.

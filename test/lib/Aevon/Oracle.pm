@@ -84,11 +84,25 @@ LANGUAGE sql IMMUTABLE AS $$
 -- The raw log with its names.
 CREATE VIEW oracle.log AS
 	SELECT t.tenant, p.principal, e.event_id, y.event_type, e.occurred_at,
-		e.ingested_at, e.stamp, e.data
+		e.ingested_at, e.stamp, e.data, e.principal_key
 	FROM aevon.event_log e
 	LEFT JOIN aevon.tenants t USING (tenant_key)
 	LEFT JOIN aevon.principals p USING (principal_key)
 	LEFT JOIN aevon.event_types y USING (type_key);
+
+-- Of these, the events that are not void: what counts.
+CREATE VIEW oracle.counted AS
+	SELECT l.*
+	FROM oracle.log l
+	WHERE NOT EXISTS (SELECT FROM aevon.voids v
+		WHERE v.principal_key = l.principal_key AND v.event_id = l.event_id);
+
+-- The voids with their names.
+CREATE VIEW oracle.voids AS
+	SELECT t.tenant, p.principal, v.event_id
+	FROM aevon.voids v
+	LEFT JOIN aevon.tenants t USING (tenant_key)
+	LEFT JOIN aevon.principals p USING (principal_key);
 
 -- Which version of which rule answers for a tenant.
 CREATE VIEW oracle.effective AS
@@ -131,7 +145,7 @@ cases AS MATERIALIZED (
 ), measured AS MATERIALIZED (
 	SELECT l.tenant, e.name, l.principal, l.event_id, l.occurred_at,
 		m.match = 'error' OR (e.value IS NOT NULL AND n.v IS NULL) AS skipped, n.v
-	FROM oracle.log l
+	FROM oracle.counted l
 	JOIN effective e ON e.tenant = l.tenant AND e.event_type IN ('*', l.event_type)
 	CROSS JOIN LATERAL (SELECT oracle.matches(e.filter, l.data) AS match OFFSET 0) m
 	CROSS JOIN LATERAL (SELECT CASE WHEN m.match = 'yes'

@@ -18,7 +18,7 @@ our $DAY = 86_400_000_000;
 our %ROLES = (
 	writer => {
 		single => 24, several => 8, batch => 14, reject => 4, from => 6,
-		conflict => 4, transaction => 26, long => 4, sweep => 3,
+		conflict => 4, void => 8, transaction => 26, long => 4, sweep => 3,
 		sweep_inside => 7, finish => 6, look => 4 },
 	sweeper => { sweep => 60, sweep_inside => 25, sweep_back => 15 },
 	reader => { look => 80, compare => 20 },
@@ -270,11 +270,47 @@ sub from_step
 		} };
 }
 
+# Void events of one's own that are surely stored, voided ones among them; undef
+# if there is none yet.
+sub void_step
+{
+	my ($self, $client, $most) = @_;
+	my $model = $self->{model};
+	my $rnd = $client->{rnd};
+	my @stored = grep { $model->is_stored($_) } @{ $client->{history} };
+	return undef unless @stored;
+	my %chosen = map { Aevon::Model::key($_) => $_ } map { $rnd->pick(@stored) } 1 .. $rnd->between(1, $most);
+	my @attempts = map { { %{ $chosen{$_} }, void => 1, fresh => 0 } } sort keys %chosen;
+	my @tried;
+	return {
+		kind => 'void', attempts => \@attempts,
+		sql => sub {
+			@tried = map { $model->event($_)->{tried} } @attempts;
+			return 'SELECT ' . join(', ', map {
+				'aevon_void(' . join(', ', map { literal($_) } @$_{qw(tenant principal event_id)})
+				  . ", 'a test')" } @attempts);
+		},
+		check => sub {
+			my ($checker, $step, $result) = @_;
+			for my $i (0 .. $#attempts)
+			{
+				my $answer = $result->{rows}[0][$i];
+				my $a = $attempts[$i];
+				$checker->fail("first void answered \"$answer\": $a->{event_id}")
+				  if $tried[$i] == 1 && $answer ne 'voided';
+				$checker->fail("void of a void event answered \"$answer\": $a->{event_id}")
+				  if $a->{was_stored} && $answer ne 'duplicate';
+			}
+		} };
+}
+
 sub some_ingest
 {
 	my ($self, $client) = @_;
 	my $rnd = $client->{rnd};
-	my $kind = $rnd->weighted({ several => 60, batch => 25, from => 10 });
+	my $kind = $rnd->weighted({ several => 60, batch => 25, from => 10, void => 12 });
+	my $void = $kind eq 'void' && $self->void_step($client, 3);
+	return $void if $void;
 	return $self->several_step($client, $self->attempts($client, 4)) if $kind eq 'several';
 	return $self->batch_step($client, 'abort', 30) if $kind eq 'batch';
 	return $self->from_step($client);
@@ -336,7 +372,8 @@ sub look_step
 				my $count = shift @counts;
 				my $principal = length $subject ? $subject : undef;
 				my $own = own_count($transaction, $tenant, $principal);
-				my $low = $fixed ? $own : $least->{$subject} + $own;
+				my $low = $fixed ? $own
+				  : $least->{$subject} + $own - $model->voids_tried($tenant, $principal);
 				my $high = $model->at_most($tenant, $principal);
 				$checker->fail("tenant $tenant, principal " . ($principal // 'NULL')
 					  . ": counted $count, which is not between $low and $high")
@@ -395,6 +432,16 @@ sub plan_conflict
 		$step,
 		{ kind => 'rollback_to', sql => 'ROLLBACK TO a', name => 'a' },
 		$self->end_steps($client));
+}
+
+# Void some, by themselves or with a sweep beside.
+sub plan_void
+{
+	my ($self, $client) = @_;
+	my $void = $self->void_step($client, 6) // return $self->plan_single($client);
+	return $void if $client->{rnd}->percent(60);
+	return ($self->begin_step($client), $void, $self->sweep_step($client), $self->look_step($client),
+		$client->{rnd}->percent(70) ? { kind => 'commit', sql => 'COMMIT' } : { kind => 'rollback', sql => 'ROLLBACK' });
 }
 
 # How a transaction ends.
