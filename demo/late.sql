@@ -88,6 +88,13 @@ SELECT date_trunc('second', moment) AS as_of, aevon, plain_sql, aevon_max, plain
 	(aevon, aevon_max, aevon_mean) IS NOT DISTINCT FROM (plain_sql, plain_max, plain_mean) AS same
 FROM known ORDER BY moment;
 
+\echo 'aevon_verify counts everything again from the log: buckets, snapshots at their own cuts,'
+\echo 'the chain of hashes over the log. It lists what differs:'
+\echo
+\set ECHO queries
+SELECT count(*) AS differences FROM aevon_verify();
+\set ECHO none
+
 -- what the chapter claims; any of it untrue fails the demo
 SELECT set_config('demo.net', :'net', false) AS net, set_config('demo.day', :'day', false) AS day \gset
 DO $check$
@@ -107,6 +114,9 @@ BEGIN
 		IS DISTINCT FROM (SELECT plain_sql FROM known ORDER BY moment DESC LIMIT 1)
 	THEN
 		RAISE EXCEPTION 'demo failed: the explanations do not add up to the day';
+	END IF;
+	IF EXISTS (SELECT FROM aevon_verify()) THEN
+		RAISE EXCEPTION 'demo failed: aevon_verify lists differences';
 	END IF;
 END
 $check$;
