@@ -45,7 +45,7 @@
 #include "sweep.h"
 
 /* Groups are written out past either bound. */
-#define MAX_GROUPS 100000
+#define MAX_GROUPS 200000
 #define MAX_GROUP_BYTES (64 * 1024 * 1024)
 
 #define MINUTES_A_DAY 1440
