@@ -251,10 +251,9 @@ AEVON_QUERY(TAKE_TOUCHED_DAYS,
 	" AND d.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
 	"SELECT t.ctid FROM aevon.touched_days t"
 	" JOIN aevon.series x ON x.series_key OPERATOR(pg_catalog.=) t.series_key"
-	" JOIN aevon.sweep_checkpoints c ON c.measure_key OPERATOR(pg_catalog.=) x.measure_key"
-	" WHERE c.caught_up LIMIT $1))"
+	" WHERE x.measure_key OPERATOR(pg_catalog.=) ANY ($2) LIMIT $1))"
 	" RETURNING d.series_key, d.day, s.measure_key, s.tenant_key, s.subject_key",
-	INT8OID)
+	INT8OID, INT4ARRAYOID)
 AEVON_QUERY(HISTORY,
 	"SELECT '2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) day, revision, taken_at, status,"
 	" event_count, late_count, stats,"
@@ -270,13 +269,20 @@ AEVON_QUERY(SNAPSHOT_CUT,
 	" AND revision OPERATOR(pg_catalog.<=) $3 AND revision OPERATOR(pg_catalog.>=) $4"
 	" ORDER BY revision DESC LIMIT 1",
 	INT8OID, INT4OID, INT4OID, INT4OID)
-AEVON_QUERY(VOIDED_SINCE,
+AEVON_QUERY(TENANT_VOIDED_SINCE,
 	"SELECT EXISTS (SELECT FROM aevon.voids"
 	" WHERE tenant_key OPERATOR(pg_catalog.=) $1"
-	" AND ($2 OPERATOR(pg_catalog.<) 0 OR principal_key OPERATOR(pg_catalog.=) $2)"
-	" AND voided_at OPERATOR(pg_catalog.>=) $3"
-	" AND occurred_at OPERATOR(pg_catalog.>=) $4 AND occurred_at OPERATOR(pg_catalog.<) $5)",
-	INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
+	" AND voided_at OPERATOR(pg_catalog.>=) $2"
+	" AND occurred_at OPERATOR(pg_catalog.>=) $3 AND occurred_at OPERATOR(pg_catalog.<) $4"
+	" AND stamp OPERATOR(pg_catalog.<) $5 AND stamp OPERATOR(pg_catalog.<>) ALL ($6))",
+	INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID)
+AEVON_QUERY(PRINCIPAL_VOIDED_SINCE,
+	"SELECT EXISTS (SELECT FROM aevon.voids"
+	" WHERE principal_key OPERATOR(pg_catalog.=) $1"
+	" AND voided_at OPERATOR(pg_catalog.>=) $2"
+	" AND occurred_at OPERATOR(pg_catalog.>=) $3 AND occurred_at OPERATOR(pg_catalog.<) $4"
+	" AND stamp OPERATOR(pg_catalog.<) $5 AND stamp OPERATOR(pg_catalog.<>) ALL ($6))",
+	INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID)
 AEVON_QUERY(EMPTY_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
 	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"

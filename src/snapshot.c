@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -63,13 +64,14 @@ typedef struct Snapshotting
 } Snapshotting;
 
 static void snapshot_all(int64 max_days, AevonSnapshotResult *result);
-static ChangedDay *take_changed_days(int64 max_days, int *count);
+static ChangedDay *take_changed_days(const Snapshotting *state, int64 max_days, int *count);
+static Datum caught_up_measures(const Snapshotting *state);
 static void snapshot_day(Snapshotting *state, ChangedDay *day);
 static bool find_last(ChangedDay *day);
 static void take_day(void *context, int64 window, const AevonPartial *partial);
 static const char *status_of(const Snapshotting *state, const ChangedDay *day,
 							 const AevonPartial *partial);
-static bool voided_since(const ChangedDay *day, TimestampTz since);
+static bool voided_since(const ChangedDay *day, const AevonCut *cut, TimestampTz since);
 static const AevonCut *cut_of(const Snapshotting *state, int32 measure_key);
 static void add_row(const Snapshotting *state, const ChangedDay *day,
 					const AevonPartial *partial, Jsonb *stats);
@@ -151,7 +153,7 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 	state.result = result;
 	state.now = aevon_clock_now();
 	state.checkpoints = aevon_cut_lock_checkpoints(&state.checkpoint_count);
-	days = take_changed_days(max_days, &count);
+	days = take_changed_days(&state, max_days, &count);
 	result->more = max_days > 0 && count == max_days;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -172,9 +174,11 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 }
 
 static ChangedDay *
-take_changed_days(int64 max_days, int *count)
+take_changed_days(const Snapshotting *state, int64 max_days, int *count)
 {
-	Datum		values[1] = {Int64GetDatum(max_days > 0 ? max_days : PG_INT64_MAX)};
+	Datum		values[2] = {
+		Int64GetDatum(max_days > 0 ? max_days : PG_INT64_MAX), caught_up_measures(state)
+	};
 	SPITupleTable *table;
 	ChangedDay *days;
 
@@ -194,6 +198,24 @@ take_changed_days(int64 max_days, int *count)
 	}
 	SPI_freetuptable(table);
 	return days;
+}
+
+/*
+ * Of the checkpoints held, and no others: the days of a rule that was dropped
+ * wait, as the same rule may be defined again.
+ */
+static Datum
+caught_up_measures(const Snapshotting *state)
+{
+	Datum	   *keys = palloc(Max(state->checkpoint_count, 1) * sizeof(Datum));
+	int			count = 0;
+
+	for (int i = 0; i < state->checkpoint_count; i++)
+	{
+		if (state->checkpoints[i].caught_up)
+			keys[count++] = Int32GetDatum(state->checkpoints[i].measure_key);
+	}
+	return PointerGetDatum(construct_array(keys, count, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 }
 
 static void
@@ -270,25 +292,29 @@ status_of(const Snapshotting *state, const ChangedDay *day, const AevonPartial *
 		return "provisional";
 	if (day->settled ||
 		(day->last_revision > 0 &&
-		 (partial->max_ingested >= settled_at || voided_since(day, settled_at))))
+		 (partial->max_ingested >= settled_at || voided_since(day, cut_of(state, day->measure_key),
+															 settled_at))))
 		return "revised";
 	return "final";
 }
 
-/* Was an event of the day voided at or after a time? */
+/* Was an event of the day voided at or after a time, as the cut has it? */
 static bool
-voided_since(const ChangedDay *day, TimestampTz since)
+voided_since(const ChangedDay *day, const AevonCut *cut, TimestampTz since)
 {
-	Datum		values[5];
+	bool		whole_tenant = day->subject_key < 0;
+	Datum		values[6];
 	bool		isnull;
 	bool		voided;
 
-	values[0] = Int32GetDatum(day->tenant_key);
-	values[1] = Int32GetDatum(day->subject_key);
-	values[2] = TimestampTzGetDatum(since);
-	values[3] = TimestampTzGetDatum(day->day * AEVON_DAY);
-	values[4] = TimestampTzGetDatum((day->day + INT64CONST(1)) * AEVON_DAY);
-	aevon_catalog_run(AEVON_QUERY_VOIDED_SINCE, values, NULL, false);
+	values[0] = Int32GetDatum(whole_tenant ? day->tenant_key : day->subject_key);
+	values[1] = TimestampTzGetDatum(since);
+	values[2] = TimestampTzGetDatum(day->day * AEVON_DAY);
+	values[3] = TimestampTzGetDatum((day->day + INT64CONST(1)) * AEVON_DAY);
+	values[4] = Int64GetDatum(cut->xmax);
+	values[5] = aevon_cut_xip_datum(cut);
+	aevon_catalog_run(whole_tenant ? AEVON_QUERY_TENANT_VOIDED_SINCE :
+					  AEVON_QUERY_PRINCIPAL_VOIDED_SINCE, values, NULL, false);
 	voided = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	return voided;

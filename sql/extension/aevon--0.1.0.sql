@@ -373,8 +373,14 @@ CREATE TRIGGER event_log_append_only
 CREATE TRIGGER event_log_append_only
 	BEFORE UPDATE OR DELETE OR TRUNCATE ON aevon.event_log_p1
 	FOR EACH STATEMENT EXECUTE FUNCTION aevon.refuse_change();
+CREATE TRIGGER voids_append_only
+	BEFORE UPDATE OR DELETE OR TRUNCATE ON aevon.voids
+	FOR EACH STATEMENT EXECUTE FUNCTION aevon.refuse_change();
 CREATE TRIGGER snapshots_append_only
 	BEFORE UPDATE OR DELETE OR TRUNCATE ON aevon.snapshots
+	FOR EACH STATEMENT EXECUTE FUNCTION aevon.refuse_change();
+CREATE TRIGGER compactions_append_only
+	BEFORE UPDATE OR DELETE OR TRUNCATE ON aevon.compactions
 	FOR EACH STATEMENT EXECUTE FUNCTION aevon.refuse_change();
 CREATE TRIGGER chain_append_only
 	BEFORE UPDATE OR DELETE OR TRUNCATE ON aevon.chain
@@ -382,7 +388,9 @@ CREATE TRIGGER chain_append_only
 ALTER TABLE aevon.chain ENABLE ALWAYS TRIGGER chain_append_only;
 ALTER TABLE aevon.event_log ENABLE ALWAYS TRIGGER event_log_append_only;
 ALTER TABLE aevon.event_log_p1 ENABLE ALWAYS TRIGGER event_log_append_only;
+ALTER TABLE aevon.voids ENABLE ALWAYS TRIGGER voids_append_only;
 ALTER TABLE aevon.snapshots ENABLE ALWAYS TRIGGER snapshots_append_only;
+ALTER TABLE aevon.compactions ENABLE ALWAYS TRIGGER compactions_append_only;
 
 INSERT INTO aevon.log_parts (part, part_name, opened_at)
 VALUES (1, 'event_log_p1', pg_catalog.now());
@@ -635,7 +643,9 @@ CREATE FUNCTION aevon.daily_metrics_of(readable integer[]) RETURNS SETOF aevon.d
 BEGIN ATOMIC
 	WITH settings AS MATERIALIZED (
 		SELECT aevon.clock() AS now,
-			current_setting('aevon.allowed_lateness')::interval AS lateness,
+			-- in hours: a day of the session's time zone may have 23
+			make_interval(secs => extract(epoch FROM
+				current_setting('aevon.allowed_lateness')::interval)::double precision) AS lateness,
 			current_setting('aevon.anomaly_threshold')::double precision AS threshold
 	), latest AS (
 		SELECT t.tenant, p.principal, r.name AS rule, r.version, r.operators[1] AS operator,
@@ -694,7 +704,8 @@ BEGIN ATOMIC
 			WHERE d.event_count > 0 AND d.day_end + g.lateness <= g.now) x
 		) e ON l.status = 'provisional' AND g.now >= l.day_end AND g.now < l.day_end + g.lateness
 	-- far outside the record of the same weekdays: modified z-score (Iglewicz
-	-- and Hoaglin, How to Detect and Handle Outliers, 1993)
+	-- and Hoaglin, How to Detect and Handle Outliers, 1993); values are cut to
+	-- what squares and quotients of double precision can hold
 	LEFT JOIN LATERAL (
 		SELECT jsonb_object_agg(z.name, jsonb_build_object('value', z.value, 'median', z.median,
 				'mad', z.mad, 'score', z.score, 'days', z.days)) AS anomaly
@@ -708,7 +719,7 @@ BEGIN ATOMIC
 				SELECT m.name, m.value, k.median, count(*) AS days,
 					percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(v.value - k.median)) AS mad,
 					avg(abs(v.value - k.median)) AS mean_ad
-				FROM (VALUES ('value', l.value::double precision),
+				FROM (VALUES ('value', round(least(greatest(l.value, -1e100), 1e100), 100)::double precision),
 						('event_count', l.event_count::double precision),
 						('late_share', l.late_count::double precision / nullif(l.event_count, 0))
 					) m (name, value)
@@ -717,7 +728,7 @@ BEGIN ATOMIC
 						percentile_cont(0.5) WITHIN GROUP (ORDER BY o.sample) AS median
 					FROM (
 						SELECT DISTINCT ON (n.day) CASE m.name
-								WHEN 'value' THEN (n.stats ->> l.operator)::double precision
+								WHEN 'value' THEN round(least(greatest((n.stats ->> l.operator)::numeric, -1e100), 1e100), 100)::double precision
 								WHEN 'event_count' THEN n.event_count::double precision
 								ELSE n.late_count::double precision / nullif(n.event_count, 0) END AS sample
 						FROM aevon.snapshots n
@@ -1047,7 +1058,7 @@ Errors: 42501 no ''operate'' privilege on ''*''; 55000 pg_cron is not installed 
 
 -- Internal functions --------------------------------------------------------
 COMMENT ON FUNCTION aevon.refuse_change() IS
-'Trigger: refuses UPDATE, DELETE and TRUNCATE with 55000. Events and snapshots are immutable.';
+'Trigger: refuses UPDATE, DELETE and TRUNCATE with 55000. Events, voids and snapshots are immutable.';
 COMMENT ON FUNCTION aevon.readable_tenants() IS
 'Keys and names of the tenants that the current user may read.';
 COMMENT ON FUNCTION aevon.unpack_bucket(bytea, integer) IS
