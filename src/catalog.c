@@ -165,11 +165,14 @@ aevon_catalog_finish(void)
 void
 aevon_catalog_run(AevonQuery query, Datum *values, const char *nulls, bool read_only)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	int			result;
 
 	if (plans[query] == NULL)
 		plans[query] = prepare_query(query);
 	result = SPI_execute_plan(plans[query], values, nulls, read_only, 0);
+	/* SPI leaves its procedure's context behind, where a loop would leak */
+	MemoryContextSwitchTo(caller);
 	if (result < 0)
 		elog(ERROR, "query %d failed: %s", (int) query, SPI_result_code_string(result));
 }

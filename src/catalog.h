@@ -183,6 +183,7 @@ extern void aevon_catalog_finish(void);
  * Run a query through SPI (the caller has connected) and check its result
  * code: anything but success raises an internal error.  `nulls` as for
  * SPI_execute_plan, or NULL.  Results are in SPI_tuptable and SPI_processed.
+ * The current memory context stays what it was.
  */
 extern void aevon_catalog_run(AevonQuery query, Datum *values, const char *nulls,
 							  bool read_only);
