@@ -62,6 +62,8 @@ SELECT aevon_explain('daily', 'p', 'n', '2024-04-12', max_rows => 0);
 SELECT aevon_explain('daily', 'p', 'n', '2024-04-12', after => 'x');
 SELECT aevon_explain('daily', 'p', 'n', '2024-04-12', after => '[1]');
 SELECT aevon_explain('daily', 'p', 'n', '2024-04-12', after => '[');
+-- 2^64 microseconds later: no events
+SELECT count(*) FROM generate_series(-2, 2) d, aevon_explain('daily', 'p', 'n', date '2024-04-12' + 213503982 + d);
 -- pages: every event once, whatever the page's size
 WITH RECURSIVE page AS (
 	SELECT 1 AS n, (SELECT array_agg(e.event_id) FROM aevon_explain('daily', NULL, 'n', '2024-04-12', max_rows => 7) e) AS ids,

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -98,6 +99,7 @@ static void raise_unknown_revision(const ExplainRequest *request) pg_attribute_n
 static void parse_after(Explainer *explainer);
 static Jsonb *parse_document(const char *text);
 static char *array_text(Jsonb *array, int index);
+static bool may_hold_events(DateADT day);
 static void scan_day(Explainer *explainer);
 static void consider(Explainer *explainer, AevonLogRow *row);
 static bool judge(Explainer *explainer, AevonLogRow *row, Finding *finding);
@@ -179,7 +181,7 @@ explain(Explainer *explainer)
 	if (request->revision > 0)
 		load_cuts(explainer);
 	parse_after(explainer);
-	if (explainer->subject.subject_key != 0)
+	if (explainer->subject.subject_key != 0 && may_hold_events(request->day))
 		scan_day(explainer);
 	aevon_access_leave(&access);
 }
@@ -309,6 +311,14 @@ array_text(Jsonb *array, int index)
 		return DatumGetCString(DirectFunctionCall1(numeric_out,
 												   NumericGetDatum(item->val.numeric)));
 	return NULL;
+}
+
+/* Events lie in the years 1 to 9999; microseconds of far dates overflow. */
+static bool
+may_hold_events(DateADT day)
+{
+	return day >= date2j(1, 1, 1) - POSTGRES_EPOCH_JDATE &&
+		day < date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE;
 }
 
 static void

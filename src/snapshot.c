@@ -40,6 +40,7 @@ typedef struct ChangedDay
 	int32		measure_key;
 	int32		tenant_key;
 	int32		subject_key;
+	int32		type_key;		/* 0: every event type */
 	int32		last_revision;	/* 0: none */
 	bool		settled;		/* the last one was final or revised */
 	int64		last_event_count;
@@ -71,7 +72,7 @@ static bool find_last(ChangedDay *day);
 static void take_day(void *context, int64 window, const AevonPartial *partial);
 static const char *status_of(const Snapshotting *state, const ChangedDay *day,
 							 const AevonPartial *partial);
-static bool voided_since(const ChangedDay *day, const AevonCut *cut, TimestampTz since);
+static bool voided_since(const Snapshotting *state, const ChangedDay *day, TimestampTz since);
 static const AevonCut *cut_of(const Snapshotting *state, int32 measure_key);
 static void add_row(const Snapshotting *state, const ChangedDay *day,
 					const AevonPartial *partial, Jsonb *stats);
@@ -230,6 +231,7 @@ snapshot_day(Snapshotting *state, ChangedDay *day)
 
 	if (measure == NULL)
 		return;
+	day->type_key = measure->type_key;
 	aevon_store_visit(state->store, &visit, take_day, &state_of_day);
 	stats = aevon_metric_stats(measure, partial);
 	any = find_last(day);
@@ -292,18 +294,18 @@ status_of(const Snapshotting *state, const ChangedDay *day, const AevonPartial *
 		return "provisional";
 	if (day->settled ||
 		(day->last_revision > 0 &&
-		 (partial->max_ingested >= settled_at || voided_since(day, cut_of(state, day->measure_key),
-															 settled_at))))
+		 (partial->max_ingested >= settled_at || voided_since(state, day, settled_at))))
 		return "revised";
 	return "final";
 }
 
-/* Was an event of the day voided at or after a time, as the cut has it? */
+/* Was an event of the day and type voided at or after a time, as the cut has it? */
 static bool
-voided_since(const ChangedDay *day, const AevonCut *cut, TimestampTz since)
+voided_since(const Snapshotting *state, const ChangedDay *day, TimestampTz since)
 {
+	const AevonCut *cut = cut_of(state, day->measure_key);
 	bool		whole_tenant = day->subject_key < 0;
-	Datum		values[6];
+	Datum		values[7];
 	bool		isnull;
 	bool		voided;
 
@@ -313,6 +315,7 @@ voided_since(const ChangedDay *day, const AevonCut *cut, TimestampTz since)
 	values[3] = TimestampTzGetDatum((day->day + INT64CONST(1)) * AEVON_DAY);
 	values[4] = Int64GetDatum(cut->xmax);
 	values[5] = aevon_cut_xip_datum(cut);
+	values[6] = Int32GetDatum(day->type_key);
 	aevon_catalog_run(whole_tenant ? AEVON_QUERY_TENANT_VOIDED_SINCE :
 					  AEVON_QUERY_PRINCIPAL_VOIDED_SINCE, values, NULL, false);
 	voided = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
