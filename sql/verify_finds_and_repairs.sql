@@ -75,6 +75,13 @@ FROM series_of s WHERE b.series_key = s.series_key AND s.rule = 'pays' AND s.pri
 SELECT window_start, stored, recomputed FROM aevon_verify('pays', 'verify') WHERE recomputed IS NULL;
 SELECT principal, what, bool_and(repaired) AS repaired FROM aevon_verify('pays', 'verify', true) GROUP BY 1, 2;
 SELECT * FROM findings();
+-- after version, number of windows, first window and span come the merged state's flags and count
+UPDATE aevon.buckets_1d b SET state = set_byte(state, 6, get_byte(state, 6) + 1)
+FROM series_of s WHERE b.series_key = s.series_key AND s.rule = 'pays' AND s.principal = 'p1';
+SELECT what, window_start, stored->'event_count' AS stored, recomputed->'event_count' AS recomputed
+FROM aevon_verify('pays', 'verify');
+SELECT * FROM findings(repair => true);
+SELECT * FROM findings();
 ROLLBACK;
 
 -- snapshots are found, and never mended
