@@ -6,7 +6,7 @@
 \echo 'or sooner when there is much. It was off, to show things step by step; now it goes'
 \echo 'on. One more event, and who sweeps it:'
 \echo
-ALTER SYSTEM SET aevon.max_workers = 1;
+ALTER SYSTEM SET aevon.max_workers = 4;
 ALTER SYSTEM SET aevon.sweep_interval = '1s';
 SELECT pg_reload_conf() AS reloaded \gset
 SELECT aevon_ingest(:'tenant', 'demo', 'one more', 'demo');
