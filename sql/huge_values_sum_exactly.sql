@@ -20,9 +20,9 @@ INSERT INTO numbers (subject, value) VALUES
 	('thirds', 1), ('thirds', 1), ('thirds', 0), ('zeros', 0.00), ('zeros', -0.0), ('zeros', 0e10),
 	('digits', repeat('7', 308)::numeric), ('digits', repeat('7', 308)::numeric), ('digits', ('0.' || repeat('7', 308))::numeric),
 	('unusable', 1e131071), ('unusable', 1e131071), ('unusable', 1e-16383), ('unusable', 1e-16383);
--- a thousand of the largest: the sum has more digits than any of them
-INSERT INTO numbers (subject, value) SELECT 'many', (repeat('9', 308) || '.' || repeat('9', 308))::numeric FROM generate_series(1, 1000);
-INSERT INTO numbers (subject, value) SELECT 'cents', 0.1 FROM generate_series(1, 1000);
+-- hundreds of the largest: the sum has more digits than any of them
+INSERT INTO numbers (subject, value) SELECT 'many', (repeat('9', 308) || '.' || repeat('9', 308))::numeric FROM generate_series(1, 300);
+INSERT INTO numbers (subject, value) SELECT 'cents', 0.1 FROM generate_series(1, 300);
 
 SELECT count(*) FROM (SELECT aevon_ingest('huge', subject, 'e' || n, 'use',
 	'2024-01-01 00:00+00'::timestamptz + n * interval '7 seconds', jsonb_build_object('n', value)) FROM numbers) x;
