@@ -1,4 +1,5 @@
 # Every sql/*.sql through pg_regress, in one database, in order of name.
+# slow
 use strict;
 use warnings;
 
