@@ -57,6 +57,7 @@ static const char *const relation_names[AEVON_RELATION_COUNT] = {
 	[AEVON_VOIDS_EVENT_STAMP] = "voids_event_stamp",
 	[AEVON_VOIDS_PRINCIPAL] = "voids_principal",
 	[AEVON_VOIDS_TENANT] = "voids_tenant",
+	[AEVON_VOIDS_TENANT_STAMP] = "voids_tenant_stamp",
 	[AEVON_MEASURES] = "measures",
 	[AEVON_RULES] = "rules",
 	[AEVON_SWEEP_CHECKPOINTS] = "sweep_checkpoints",

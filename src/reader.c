@@ -332,7 +332,7 @@ find_corrected(Reader *reader, Tail *tail)
 		return;
 	range = (AevonVoidRange)
 	{
-		AEVON_VOIDS_BY_STAMP, 0, tail->cut->xmax, PG_INT64_MAX
+		AEVON_VOIDS_OF_TENANT_BY_STAMP, question->tenant_key, tail->cut->xmax, PG_INT64_MAX
 	};
 	aevon_voids_visit(reader->voids, &range, note_correction, &context);
 	for (int i = 0; i < tail->cut->nxip; i++)

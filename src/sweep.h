@@ -12,7 +12,7 @@
 
 typedef struct AevonSweepResult
 {
-	int64		event_count;	/* log rows read, once each */
+	int64		event_count;	/* log rows read, once for each distinct cut */
 	int64		bucket_count;	/* bucket rows written */
 	int			measure_count;	/* measures whose cut moved */
 	double		duration_ms;

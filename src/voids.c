@@ -111,10 +111,12 @@ aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range, AevonVoidVisit
 				  void *context)
 {
 	static const AevonRelation indexes[] = {
-		AEVON_VOIDS_STAMP, AEVON_VOIDS_EVENT_STAMP, AEVON_VOIDS_PRINCIPAL, AEVON_VOIDS_TENANT
+		AEVON_VOIDS_STAMP, AEVON_VOIDS_EVENT_STAMP, AEVON_VOIDS_PRINCIPAL, AEVON_VOIDS_TENANT,
+		AEVON_VOIDS_TENANT_STAMP
 	};
-	bool		keyed = range->order == AEVON_VOIDS_OF_PRINCIPAL ||
+	bool		by_time = range->order == AEVON_VOIDS_OF_PRINCIPAL ||
 	range->order == AEVON_VOIDS_OF_TENANT;
+	bool		keyed = by_time || range->order == AEVON_VOIDS_OF_TENANT_BY_STAMP;
 	Relation	index;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
@@ -127,9 +129,9 @@ aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range, AevonVoidVisit
 	if (keyed)
 		ScanKeyInit(&keys[nkeys++], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(range->key));
 	ScanKeyInit(&keys[nkeys], nkeys + 1, BTGreaterEqualStrategyNumber,
-				keyed ? F_TIMESTAMPTZ_GE : F_INT8GE, Int64GetDatum(range->from));
+				by_time ? F_TIMESTAMPTZ_GE : F_INT8GE, Int64GetDatum(range->from));
 	ScanKeyInit(&keys[nkeys + 1], nkeys + 1, BTLessStrategyNumber,
-				keyed ? F_TIMESTAMPTZ_LT : F_INT8LT, Int64GetDatum(range->until));
+				by_time ? F_TIMESTAMPTZ_LT : F_INT8LT, Int64GetDatum(range->until));
 	nkeys += 2;
 
 	index = index_open(aevon_catalog_oid(indexes[range->order]), AccessShareLock);

@@ -47,7 +47,8 @@ typedef enum AevonVoidOrder
 	AEVON_VOIDS_BY_STAMP,		/* stamps in [from, until) */
 	AEVON_VOIDS_BY_EVENT_STAMP, /* events' stamps in [from, until) */
 	AEVON_VOIDS_OF_PRINCIPAL,	/* of a principal, voided in [from, until) */
-	AEVON_VOIDS_OF_TENANT		/* of a tenant, voided in [from, until) */
+	AEVON_VOIDS_OF_TENANT,		/* of a tenant, voided in [from, until) */
+	AEVON_VOIDS_OF_TENANT_BY_STAMP	/* of a tenant, stamps in [from, until) */
 } AevonVoidOrder;
 
 typedef struct AevonVoidRange

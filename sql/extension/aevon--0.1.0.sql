@@ -158,6 +158,7 @@ CREATE INDEX voids_stamp ON aevon.voids (stamp);
 CREATE INDEX voids_event_stamp ON aevon.voids (event_stamp);
 CREATE INDEX voids_principal ON aevon.voids (principal_key, voided_at);
 CREATE INDEX voids_tenant ON aevon.voids (tenant_key, voided_at);
+CREATE INDEX voids_tenant_stamp ON aevon.voids (tenant_key, stamp);
 
 -- What a rule measures: rules that ask for the same thing share a measure.
 -- One without a checkpoint is dead: what is left of its buckets is cleared.
