@@ -26,8 +26,9 @@ clean_up() {
 
 	trap '' INT TERM HUP
 	if [ -n "$child" ]; then
-		kill -TERM "$child" 2>/dev/null || true
+		kill -TERM -- "-$child" 2>/dev/null || true
 		wait "$child" 2>/dev/null || true
+		kill -KILL -- "-$child" 2>/dev/null || true
 	fi
 	find "$stage" -name postmaster.pid 2>/dev/null | while read -r pid_file; do
 		pid=$(head -n 1 "$pid_file")
@@ -61,9 +62,10 @@ fi
 
 mapfile -d '' passed < <(env -0 | grep -zE '^(AEVON|BENCH)_[A-Z_]+=' | grep -zv '^AEVON_LOG=' || true)
 
-# The environment is made anew: nobody's PGHOST or LANG changes a result.
+# The environment is made anew: nobody's PGHOST or LANG changes a result.  A
+# session of its own, so that an interrupt ends all of it, and in our order.
 cd "$stage/tree"
-"${as_user[@]}" env -i \
+setsid "${as_user[@]}" env -i \
 	PATH="$PGBIN:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
 	HOME="$stage/tmp" TMPDIR="$stage/tmp" LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 	PGBIN="$PGBIN" PGXS_DIR="$PGXS_DIR" AEVON_LOG="$AEVON_LOG" SITE="${SITE:-}" \
