@@ -27,9 +27,9 @@ SELECT line_number, m[1] AS client,
 	nullif(m[5], '-')::numeric AS bytes,
 	(regexp_match(m[6], '^https?://(?:www\.)?([^/:"]+)'))[1] AS referring_host
 FROM raw_log,
-	regexp_match(line,
-		'^(\S{1,255}) .*? \[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [-+]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-)(?: "((?:[^"\\]|\\.)*)")?') m
-WHERE m IS NOT NULL;
+	regexp_match(line, '^(\S+) [^[]*\[([^]]+)\] "([^"\\]*(?:\\.[^"\\]*)*)" (\d\d\d) (\d+|-)(?: "([^"]*)")?') m
+WHERE length(m[1]) <= 255
+	AND m[2] ~ '^[0-3]\d/(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{4}:[0-2]\d:[0-5]\d:[0-5]\d [-+]\d{4}$';
 
 -- The site: as given, else the host that most requests came from by a link
 -- (links within a site outnumber others), else "site".
@@ -160,7 +160,8 @@ ORDER BY c.client, day;
 
 \echo '== 6. The recount in plain SQL beside it ========================================'
 \echo
-\echo 'Every client, every day, counted from the raw log by GROUP BY, against Aevon:'
+\echo 'The site by day, counted from the raw log by GROUP BY, against Aevon; and, in the last'
+\echo 'columns, how many of the clients'' days (of the 2,000 busiest clients) are the same:'
 \echo
 CREATE TEMP TABLE recount AS
 SELECT principal, date_trunc('day', occurred_at) AS day, count(*) AS requests,
@@ -169,25 +170,41 @@ SELECT principal, date_trunc('day', occurred_at) AS day, count(*) AS requests,
 FROM aevon.events
 WHERE tenant = :'tenant' AND event_type = 'http.request'
 GROUP BY principal, date_trunc('day', occurred_at);
+
+-- NULL: the site as a whole
+CREATE TEMP TABLE chosen AS
+SELECT NULL AS principal, min(day) AS since, max(day) + interval '1 day' AS until FROM recount
+UNION ALL
+(SELECT principal, min(day), max(day) + interval '1 day'
+ FROM recount GROUP BY principal ORDER BY sum(requests) DESC, principal LIMIT 2000);
+INSERT INTO recount
+SELECT NULL, day, sum(requests), sum(bytes), max(largest), sum(errors) FROM recount GROUP BY day;
+
 CREATE TEMP TABLE answer AS
 SELECT c.principal, q.window_start AS day, q.event_count AS requests,
 	(b.stats ->> 'sum')::numeric AS bytes, (b.stats ->> 'max')::numeric AS largest, e.event_count AS errors
-FROM (SELECT DISTINCT principal FROM feed) c,
-	aevon_windows(:'tenant', c.principal, 'requests', :'first_day', :'end_day', '1d') q
-	JOIN aevon_windows(:'tenant', c.principal, 'bytes', :'first_day', :'end_day', '1d') b USING (window_start)
-	JOIN aevon_windows(:'tenant', c.principal, 'errors', :'first_day', :'end_day', '1d') e USING (window_start)
+FROM chosen c,
+	aevon_windows(:'tenant', c.principal, 'requests', c.since, c.until, '1d') q
+	JOIN aevon_windows(:'tenant', c.principal, 'bytes', c.since, c.until, '1d') b USING (window_start)
+	JOIN aevon_windows(:'tenant', c.principal, 'errors', c.since, c.until, '1d') e USING (window_start)
 WHERE q.event_count > 0;
 CREATE TEMP TABLE compared AS
-SELECT principal, day, a.requests, r.requests AS requests_sql, a.bytes, r.bytes AS bytes_sql,
+SELECT coalesce(a.principal, r.principal) AS principal, coalesce(a.day, r.day) AS day,
+	a.requests, r.requests AS requests_sql, a.bytes, r.bytes AS bytes_sql,
 	a.errors, r.errors AS errors_sql,
 	(a.requests, a.bytes, a.largest, a.errors)
 		IS NOT DISTINCT FROM (r.requests, r.bytes, r.largest, r.errors) AS same
-FROM answer a FULL JOIN recount r USING (principal, day);
-SELECT day::date, sum(requests) AS aevon, sum(requests_sql) AS plain_sql,
-	sum(bytes) AS aevon_bytes, sum(bytes_sql) AS plain_bytes,
-	sum(errors) AS aevon_errors, sum(errors_sql) AS plain_errors,
-	count(*) AS clients, count(*) FILTER (WHERE same) AS the_same
-FROM compared GROUP BY day ORDER BY day;
+FROM answer a
+	FULL JOIN (SELECT r.* FROM recount r, chosen c WHERE coalesce(r.principal, '') = coalesce(c.principal, '')) r
+		ON coalesce(r.principal, '') = coalesce(a.principal, '') AND r.day = a.day;
+SELECT s.day::date, s.requests AS aevon, s.requests_sql AS plain_sql,
+	s.bytes AS aevon_bytes, s.bytes_sql AS plain_bytes, s.errors AS aevon_errors, s.errors_sql AS plain_errors,
+	c.clients, c.the_same
+FROM compared s
+	LEFT JOIN (SELECT day, count(*) AS clients, count(*) FILTER (WHERE same) AS the_same
+			   FROM compared WHERE principal IS NOT NULL GROUP BY day) c USING (day)
+WHERE s.principal IS NULL
+ORDER BY s.day;
 \ir check.sql
 SELECT format('SELECT * FROM aevon_windows(%L, NULL, ''bytes'', %L, %L, ''1d'')',
 		:'tenant', :'first_day', :'end_day') AS timed_question,
