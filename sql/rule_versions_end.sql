@@ -50,8 +50,8 @@ SELECT * FROM aevon_test.differences('ending');
 
 -- piece by piece: more rows than one sweep deletes
 SELECT aevon_drop_rule('s', 'ending');
-INSERT INTO aevon.series (series_key, measure_key, tenant_key, subject_key, dims_digest, dims)
-SELECT nextval('aevon.series_key_seq'), r.measure_key, r.tenant_key, 1000000 + n, '', '{}'
+INSERT INTO aevon.series (series_key, measure_key, tenant_key, subject_key, dims_grouping, dims_digest, dims)
+SELECT nextval('aevon.series_key_seq'), r.measure_key, r.tenant_key, 1000000 + n, 0, '', '{}'
 FROM generate_series(1, 60000) n, aevon.rules r JOIN aevon.tenants t USING (tenant_key) WHERE t.tenant = 'ending' AND r.name = 's' AND r.version = 2;
 SELECT * FROM pg_temp.held WHERE rule_versions LIKE '%s@%';
 SELECT measure_count FROM aevon_sweep();

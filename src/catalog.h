@@ -118,7 +118,9 @@ extern bool aevon_catalog_installed(void);
 #define Anum_sweep_checkpoints_measure_key 4
 #define Anum_sweep_checkpoints_caught_up 5
 #define Anum_sweep_checkpoints_xip 6
-#define Natts_sweep_checkpoints 6
+#define Anum_sweep_checkpoints_full 7
+#define Anum_sweep_checkpoints_series_count 8
+#define Natts_sweep_checkpoints 8
 
 #define Anum_measures_measure_key 1
 #define Anum_measures_tenant_key 2
@@ -126,7 +128,9 @@ extern bool aevon_catalog_installed(void);
 #define Anum_measures_event_type 4
 #define Anum_measures_value 5
 #define Anum_measures_filter 6
-#define Natts_measures 10
+#define Anum_measures_dimensions 7
+#define Anum_measures_rollups 11
+#define Natts_measures 11
 
 #define Anum_rules_rule_key 1
 #define Anum_rules_tenant_key 2
@@ -135,15 +139,16 @@ extern bool aevon_catalog_installed(void);
 #define Anum_rules_name 5
 #define Anum_rules_state 6
 #define Anum_rules_operators 8
-#define Natts_rules 16
+#define Natts_rules 17
 
 #define Anum_series_series_key 1
 #define Anum_series_measure_key 2
 #define Anum_series_tenant_key 3
 #define Anum_series_subject_key 4
-#define Anum_series_dims_digest 5
-#define Anum_series_dims 6
-#define Natts_series 6
+#define Anum_series_grouping 5
+#define Anum_series_dims_digest 6
+#define Anum_series_dims 7
+#define Natts_series 7
 
 /* buckets_1m and buckets_1d alike */
 #define Anum_buckets_series_key 1

@@ -97,6 +97,7 @@ aevon_compare_series(AevonStore *store, const AevonMeasure *measure, const Aevon
 					 AevonDifferenceVisitor visitor, void *context)
 {
 	MemoryContext outer = CurrentMemoryContext;
+	AevonSeries series;
 	Comparing	state = {
 		.store = store,
 		.measure = measure,
@@ -108,8 +109,11 @@ aevon_compare_series(AevonStore *store, const AevonMeasure *measure, const Aevon
 
 	state.piece = AllocSetContextCreate(outer, "aevon comparison", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(state.piece);
-	state.series_key = aevon_store_find_series(store, measure->measure_key,
-											   recount->subject_key);
+	series = (AevonSeries)
+	{
+		measure->measure_key, recount->tenant_key, recount->subject_key, NULL
+	};
+	state.series_key = aevon_store_find_series(store, &series);
 	for (int tier = 0; tier < AEVON_TIER_COUNT && state.series_key != 0; tier++)
 		check_rows(&state, tier);
 	at = next_minute(&state, FIRST_MINUTE);
@@ -511,6 +515,8 @@ write_piece(const AevonMeasure *measure, const AevonRecount *recount)
 	AevonPacked minutes;
 	AevonPacked *days;
 	AevonStore *store;
+	AevonSeries series = {measure->measure_key, recount->tenant_key, recount->subject_key, NULL};
+	bool		made;
 	int64		series_key;
 
 	aevon_recount_minutes(recount, measure, &minutes);
@@ -520,8 +526,7 @@ write_piece(const AevonMeasure *measure, const AevonRecount *recount)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	store = aevon_store_open(GetActiveSnapshot(), true);
-	series_key = aevon_store_make_series(store, measure->measure_key, recount->tenant_key,
-										 recount->subject_key);
+	series_key = aevon_store_make_series(store, &series, &made);
 	write_tier(store, series_key, AEVON_TIER_1M, &minutes);
 	write_tier(store, series_key, AEVON_TIER_1D, days);
 	for (int i = 0; i < days->count; i++)

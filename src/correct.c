@@ -170,8 +170,9 @@ write_subjects(Correcting *state, bool days)
 		for (int i = 0; i < correction->count; i++)
 		{
 			const AevonMeasure *measure = correction->measures[i];
-			int64		series_key = aevon_store_find_series(store, measure->measure_key,
-															 targets->subject_key);
+			AevonSeries series = {measure->measure_key, targets->tenant_key,
+			targets->subject_key, NULL};
+			int64		series_key = aevon_store_find_series(store, &series);
 			MemoryContext outer = MemoryContextSwitchTo(state->scratch);
 
 			if (series_key != 0 && days)

@@ -25,8 +25,8 @@
 #include "rulefile.h"
 
 static char *text_argument(FunctionCallInfo fcinfo, int number);
-static void operators_argument(FunctionCallInfo fcinfo, int number,
-							   AevonRuleDefinition *definition);
+static const char **names_argument(FunctionCallInfo fcinfo, int number, const char *name,
+								   int *count);
 static void require_file_access(void);
 
 PG_FUNCTION_INFO_V1(aevon_define_rule_sql);
@@ -41,11 +41,12 @@ aevon_define_rule_sql(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("aevon_define_rule()");
 	definition.name = text_argument(fcinfo, 0);
 	definition.event_type = text_argument(fcinfo, 1);
-	operators_argument(fcinfo, 2, &definition);
+	definition.operators = names_argument(fcinfo, 2, "operators", &definition.operator_count);
 	definition.value = text_argument(fcinfo, 3);
 	definition.filter = text_argument(fcinfo, 4);
 	definition.dimensions = PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5);
 	definition.tenant = text_argument(fcinfo, 6);
+	definition.rollups = names_argument(fcinfo, 7, "rollups", &definition.rollup_count);
 
 	aevon_access_require(definition.tenant, AEVON_PRIVILEGE_OPERATE);
 	aevon_access_enter(&access);
@@ -107,26 +108,28 @@ text_argument(FunctionCallInfo fcinfo, int number)
 	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
 }
 
-static void
-operators_argument(FunctionCallInfo fcinfo, int number, AevonRuleDefinition *definition)
+/* The elements of a text array, NULL for null ones; count -1: it is null itself. */
+static const char **
+names_argument(FunctionCallInfo fcinfo, int number, const char *name, int *count)
 {
 	ArrayType  *array;
-	Datum	   *names;
+	Datum	   *elements;
 	bool	   *nulls;
+	const char **names;
 
-	definition->operator_count = -1;
+	*count = -1;
 	if (PG_ARGISNULL(number))
-		return;
+		return NULL;
 	array = PG_GETARG_ARRAYTYPE_P(number);
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("operators must be an array of one dimension")));
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
-					  &names, &nulls, &definition->operator_count);
-	definition->operators = palloc(Max(definition->operator_count, 1) * sizeof(char *));
-	for (int i = 0; i < definition->operator_count; i++)
-		definition->operators[i] = nulls[i] ? NULL : TextDatumGetCString(names[i]);
+				 errmsg("%s must be an array of one dimension", name)));
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, count);
+	names = palloc(Max(*count, 1) * sizeof(char *));
+	for (int i = 0; i < *count; i++)
+		names[i] = nulls[i] ? NULL : TextDatumGetCString(elements[i]);
+	return names;
 }
 
 static void

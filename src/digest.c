@@ -73,6 +73,17 @@ aevon_digest_event(const AevonEventIdentity *event, const uint8 content[AEVON_DI
 	pfree(buf.data);
 }
 
+void
+aevon_digest_document(Jsonb *document, uint8 out[AEVON_DIGEST_LENGTH])
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	put_document(&buf, document);
+	hash_buffer(&buf, out);
+	pfree(buf.data);
+}
+
 int
 aevon_digest_nesting(Jsonb *document)
 {

@@ -31,6 +31,9 @@ typedef struct AevonEventIdentity
 	Jsonb	   *metadata;		/* may be NULL */
 } AevonEventIdentity;
 
+/* SHA-256 over a JSON document. */
+extern void aevon_digest_document(Jsonb *document, uint8 out[AEVON_DIGEST_LENGTH]);
+
 /* SHA-256 over event type and data: what a retry must repeat. */
 extern void aevon_digest_content(const char *event_type, Jsonb *data,
 								 uint8 out[AEVON_DIGEST_LENGTH]);

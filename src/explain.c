@@ -191,11 +191,12 @@ load_cuts(Explainer *explainer)
 {
 	const ExplainRequest *request = explainer->request;
 	AevonStore *store = aevon_store_open(GetActiveSnapshot(), false);
+	AevonSeries series = {explainer->measure->measure_key, explainer->subject.tenant_key,
+	explainer->subject.subject_key, NULL};
 	int64		series_key = 0;
 
 	if (explainer->subject.subject_key != 0)
-		series_key = aevon_store_find_series(store, explainer->measure->measure_key,
-											 explainer->subject.subject_key);
+		series_key = aevon_store_find_series(store, &series);
 	aevon_store_close(store);
 	if (series_key != 0)
 		explainer->after = read_cut(series_key, request->day, request->revision, true);

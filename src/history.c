@@ -38,6 +38,7 @@ typedef struct HistoryRequest
 PG_FUNCTION_INFO_V1(aevon_history_sql);
 
 static void put_history(const HistoryRequest *request, ReturnSetInfo *result);
+static int64 find_series(AevonStore *store, const AevonRule *rule, const AevonSubject *subject);
 static void put_rule(const AevonRule *rule, const HistoryRequest *request, int64 series_key,
 					 ReturnSetInfo *result);
 static void put_row(const AevonRule *rule, HeapTuple tuple, TupleDesc descriptor,
@@ -93,13 +94,21 @@ put_history(const HistoryRequest *request, ReturnSetInfo *result)
 		int64		series_key = 0;
 
 		if (subject.subject_key != 0)
-			series_key = aevon_store_find_series(store, rule->measure->measure_key,
-												 subject.subject_key);
+			series_key = find_series(store, rule, &subject);
 		if (series_key != 0)
 			put_rule(rule, request, series_key, result);
 	}
 	aevon_store_close(store);
 	aevon_access_leave(&access);
+}
+
+static int64
+find_series(AevonStore *store, const AevonRule *rule, const AevonSubject *subject)
+{
+	AevonSeries series = {rule->measure->measure_key, subject->tenant_key, subject->subject_key,
+	NULL};
+
+	return aevon_store_find_series(store, &series);
 }
 
 static void

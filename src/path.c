@@ -89,6 +89,12 @@ aevon_path_number(const AevonPath *path, Jsonb *document, Numeric *value)
 }
 
 AevonMatch
+aevon_path_item(const AevonPath *path, Jsonb *document, JsonbValue *item)
+{
+	return first_item(path, document, item);
+}
+
+AevonMatch
 aevon_path_match(const AevonPath *path, Jsonb *document)
 {
 	JsonbValue	item;

@@ -54,6 +54,12 @@ extern const char *aevon_path_text(const AevonPath *path);
 extern bool aevon_path_number(const AevonPath *path, Jsonb *document, Numeric *value);
 
 /*
+ * The first item the path yields, as it is, with the same guarantees: YES and
+ * *item, NO if there is none, ERROR.
+ */
+extern AevonMatch aevon_path_item(const AevonPath *path, Jsonb *document, JsonbValue *item);
+
+/*
  * Does the filter match?  A filter that ends in `? (...)` matches when it
  * yields any item; any other when its first item is the boolean true.  First
  * items that are neither boolean nor null count as an evaluation error.

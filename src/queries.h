@@ -7,7 +7,7 @@
  */
 /* *INDENT-OFF* */
 AEVON_QUERY(LOCK_CHECKPOINTS,
-	"SELECT c.measure_key, c.cut_xmax, c.cut_xip, c.caught_up"
+	"SELECT c.measure_key, c.cut_xmax, c.cut_xip, c.caught_up, c.series_full, c.series_count"
 	" FROM aevon.sweep_checkpoints c WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
 	" AND EXISTS (SELECT FROM aevon.rules r"
 	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
@@ -54,10 +54,11 @@ AEVON_QUERY(FIND_MEASURE,
 	BYTEAOID)
 AEVON_QUERY(ADD_MEASURE,
 	"INSERT INTO aevon.measures (measure_key, tenant_key, features, event_type, value,"
-	" filter, dimensions, fingerprint, created_at)"
-	" VALUES (pg_catalog.nextval('aevon.measure_key_seq'), $1, $2, $3, $4, $5, $6, $7, $8)"
+	" filter, dimensions, fingerprint, created_at, rollups)"
+	" VALUES (pg_catalog.nextval('aevon.measure_key_seq'), $1, $2, $3, $4, $5, $6, $7, $8, $9)"
 	" RETURNING measure_key",
-	INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID)
+	INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID,
+	TEXTARRAYOID)
 AEVON_QUERY(ADD_CHECKPOINT,
 	"INSERT INTO aevon.sweep_checkpoints (cut_xmax, measure_key, cut_xip) VALUES (0, $1, '{}')",
 	INT4OID)
@@ -74,11 +75,11 @@ AEVON_QUERY(RETIRE_BUILDING,
 AEVON_QUERY(ADD_VERSION,
 	"INSERT INTO aevon.rules (rule_key, tenant_key, version, measure_key, name, state,"
 	" event_type, operators, value, filter, dimensions, fingerprint, defined_by,"
-	" defined_at, active_at)"
+	" defined_at, active_at, rollups)"
 	" VALUES (pg_catalog.nextval('aevon.rule_key_seq'), $1, $2, $3, $4, $5, $6, $7, $8, $9,"
-	" $10, $11, $12, $13, $14)",
+	" $10, $11, $12, $13, $14, $15)",
 	INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID,
-	JSONBOID, BYTEAOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID)
+	JSONBOID, BYTEAOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID)
 AEVON_QUERY(VERSION_WORK,
 	"SELECT EXISTS (SELECT FROM aevon.rules r JOIN aevon.sweep_checkpoints c"
 	" ON c.measure_key OPERATOR(pg_catalog.=) r.measure_key"
@@ -391,13 +392,13 @@ AEVON_QUERY(NEXT_OF_TENANT,
 AEVON_QUERY(DELETE_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
-	" AND s.dims_digest OPERATOR(pg_catalog.=) ''"
+	" AND s.dims_grouping OPERATOR(pg_catalog.=) 0"
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
 	INT4OID, INT4OID)
 AEVON_QUERY(DELETE_BUCKETS_1D,
 	"DELETE FROM aevon.buckets_1d b USING aevon.series s"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
-	" AND s.dims_digest OPERATOR(pg_catalog.=) ''"
+	" AND s.dims_grouping OPERATOR(pg_catalog.=) 0"
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
 	INT4OID, INT4OID)
 AEVON_QUERY(SUBJECTS_AFTER,
@@ -423,7 +424,7 @@ AEVON_QUERY(SNAPSHOTS_AFTER,
 	" FROM aevon.series s"
 	" JOIN aevon.snapshots n ON n.series_key OPERATOR(pg_catalog.=) s.series_key"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
-	" AND s.dims_digest OPERATOR(pg_catalog.=) ''"
+	" AND s.dims_grouping OPERATOR(pg_catalog.=) 0"
 	" AND (n.day, n.revision) OPERATOR(pg_catalog.>) ($3, $4)"
 	" ORDER BY n.day, n.revision LIMIT $5",
 	INT4OID, INT4OID, INT4OID, INT4OID, INT8OID)

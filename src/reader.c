@@ -292,14 +292,18 @@ read_buckets(Reader *reader, Tail *tail, int which)
 {
 	const AevonQuestion *question = reader->question;
 	Part		part = {reader, tail, &reader->sums[which], 0};
+	AevonSeries series;
 	int32		subject_key;
 	int64		from = reader->low;
 
 	if (reader->checkpoints[which] == NULL)
 		return;
 	subject_key = question->principal_key ? question->principal_key : -question->tenant_key;
-	part.series_key = aevon_store_find_series(reader->store, part.sum->measure->measure_key,
-											  subject_key);
+	series = (AevonSeries)
+	{
+		part.sum->measure->measure_key, question->tenant_key, subject_key, NULL
+	};
+	part.series_key = aevon_store_find_series(reader->store, &series);
 	if (part.series_key == 0)
 		return;
 

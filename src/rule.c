@@ -55,6 +55,7 @@ static void load_rules(AevonRuleSet *set, Snapshot snapshot);
 static void open_reader(TableReader *reader, AevonRelation which, Snapshot snapshot);
 static void close_reader(TableReader *reader);
 static void read_measure(TupleTableSlot *slot, AevonMeasure *measure, bool *complete);
+static void read_dimensions(TupleTableSlot *slot, AevonMeasure *measure);
 static void read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *rule);
 static void read_operators(Datum operators, AevonRule *rule);
 static int32 read_integer(TupleTableSlot *slot, int column);
@@ -241,6 +242,7 @@ read_measure(TupleTableSlot *slot, AevonMeasure *measure, bool *complete)
 	measure->features = read_integer(slot, Anum_measures_features);
 	measure->value_text = read_text(slot, Anum_measures_value);
 	measure->filter_text = read_text(slot, Anum_measures_filter);
+	read_dimensions(slot, measure);
 	if (strcmp(event_type, "*") != 0)
 	{
 		measure->type_key = aevon_dictionary_find(AEVON_DICTIONARY_EVENT_TYPE, 0, event_type);
@@ -254,6 +256,30 @@ read_measure(TupleTableSlot *slot, AevonMeasure *measure, bool *complete)
 		{
 			measure->type_key = -1;
 			*complete = false;
+		}
+	}
+}
+
+static void
+read_dimensions(TupleTableSlot *slot, AevonMeasure *measure)
+{
+	bool		isnull;
+	Jsonb	   *dimensions = DatumGetJsonbPCopy(slot_getattr(slot, Anum_measures_dimensions,
+															 &isnull));
+	ArrayType  *rollups = DatumGetArrayTypeP(slot_getattr(slot, Anum_measures_rollups, &isnull));
+	Datum	   *names;
+	int			count;
+
+	measure->dimensions = aevon_rule_read_dimensions(dimensions, &measure->dimension_count);
+	deconstruct_array(rollups, TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &count);
+	for (int i = 0; i < count; i++)
+	{
+		char	   *name = TextDatumGetCString(names[i]);
+
+		for (int k = 0; k < measure->dimension_count; k++)
+		{
+			if (strcmp(measure->dimensions[k].name, name) == 0)
+				measure->rollups |= (uint32) 1 << k;
 		}
 	}
 }
@@ -339,6 +365,9 @@ compile_paths(const AevonRuleSet *set, AevonMeasure *measure)
 	caller = MemoryContextSwitchTo(GetMemoryChunkContext(unconstify(AevonRuleSet *, set)));
 	if (measure->value_text != NULL)
 		measure->value = aevon_path_compile(measure->value_text, "value");
+	for (int i = 0; i < measure->dimension_count; i++)
+		measure->dimensions[i].path = aevon_path_compile(measure->dimensions[i].path_text,
+														 "dimension");
 	if (measure->filter_text != NULL)
 		measure->filter = aevon_path_compile(measure->filter_text, "filter");
 	measure->compiled = true;

@@ -8,8 +8,8 @@
  * deleted that, the same question asked again gets a new measure, so that what
  * is left of the old one's buckets can be cleared at leisure.
  *
- * rule.c loads and selects, rule_definition.c checks what an author gives,
- * rule_version.c changes rules.  Layer 2.
+ * rule.c loads and selects, rule_definition.c and rule_dimensions.c check what
+ * an author gives, rule_version.c changes rules.  Layer 2.
  */
 #ifndef AEVON_RULE_H
 #define AEVON_RULE_H
@@ -46,6 +46,15 @@ typedef enum AevonRuleState
 	AEVON_RULE_RETIRED
 } AevonRuleState;
 
+#define AEVON_MAX_DIMENSIONS 16
+
+typedef struct AevonDimension
+{
+	char	   *name;
+	AevonPath  *path;
+	char	   *path_text;
+} AevonDimension;
+
 typedef struct AevonMeasure
 {
 	int32		measure_key;
@@ -54,6 +63,10 @@ typedef struct AevonMeasure
 	int			features;		/* AEVON_KEEP_... */
 	AevonPath  *value;			/* NULL: no value, only counts */
 	AevonPath  *filter;			/* NULL: every event of the type */
+	int			dimension_count;
+	AevonDimension *dimensions; /* by name */
+	uint32		rollups;		/* bit i: the tenant has series of dimension i
+								 * alone */
 	bool		compiled;		/* so are the paths, from these texts: */
 	char	   *value_text;		/* may be NULL */
 	char	   *filter_text;	/* may be NULL */
@@ -104,6 +117,12 @@ extern List *aevon_rule_select(const AevonRuleSet *set, int32 tenant_key, const 
 /* NULL if there is no such measure. */
 extern const AevonMeasure *aevon_rule_measure(const AevonRuleSet *set, int32 measure_key);
 
+/*
+ * The dimensions of an object of names and paths, by name; path_text NULL for
+ * what is no string.
+ */
+extern AevonDimension *aevon_rule_read_dimensions(Jsonb *dimensions, int *count);
+
 /* A rule as its author gives it; strings may be NULL where SQL allows. */
 typedef struct AevonRuleDefinition
 {
@@ -114,6 +133,8 @@ typedef struct AevonRuleDefinition
 	const char *value;
 	const char *filter;
 	Jsonb	   *dimensions;		/* NULL: none */
+	int			rollup_count;	/* -1: rollups is NULL, each dimension */
+	const char **rollups;		/* dimensions whose values get series alone */
 	const char *tenant;			/* NULL: every tenant */
 	Oid			author;			/* role, for the record */
 } AevonRuleDefinition;

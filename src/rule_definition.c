@@ -16,6 +16,7 @@
 #include "bucket.h"
 #include "errors.h"
 #include "rule_definition.h"
+#include "rule_dimensions.h"
 
 #define KNOWN_OPERATORS "count, sum, min, max, avg, last"
 
@@ -24,8 +25,6 @@ static void check_operator(const char *name);
 static bool is_planned_operator(const char *name);
 static void check_value_needed(const AevonRuleDefinition *definition);
 static char *canonical_path(const char *source, const char *what);
-static Jsonb *canonical_dimensions(Jsonb *dimensions);
-static void check_dimension(const JsonbValue *name, const JsonbValue *path);
 static int	needed_features(const AevonRuleDefinition *definition);
 static void add_part(StringInfo parts, const char *part);
 static void add_question(StringInfo parts, const AevonRuleDefinition *definition,
@@ -68,7 +67,8 @@ aevon_rule_canonicalize(const AevonRuleDefinition *definition, AevonCanonicalRul
 		canonical->value = canonical_path(definition->value, "value");
 	if (definition->filter != NULL)
 		canonical->filter = canonical_path(definition->filter, "filter");
-	canonical->dimensions = canonical_dimensions(definition->dimensions);
+	canonical->dimensions = aevon_rule_dimensions(definition);
+	canonical->rollups = aevon_rule_rollups(definition, canonical->dimensions);
 	canonical->features = needed_features(definition);
 
 	initStringInfo(&parts);
@@ -184,56 +184,6 @@ canonical_path(const char *source, const char *what)
 	return pstrdup(aevon_path_text(aevon_path_compile(source, what)));
 }
 
-static Jsonb *
-canonical_dimensions(Jsonb *dimensions)
-{
-	JsonbParseState *state = NULL;
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue	name;
-	JsonbValue	path;
-
-	if (dimensions == NULL)
-	{
-		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-		return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-	}
-	if (!JB_ROOT_IS_OBJECT(dimensions))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dimensions must be a JSON object"),
-				 errdetail("Its members are names and their jsonpaths.")));
-	iterator = JsonbIteratorInit(&dimensions->root);
-	while ((token = JsonbIteratorNext(&iterator, &name, true)) != WJB_DONE)
-	{
-		if (token != WJB_KEY)
-			continue;
-		if (JsonbIteratorNext(&iterator, &path, true) != WJB_VALUE)
-			elog(ERROR, "unexpected token in a JSON object");
-		check_dimension(&name, &path);
-	}
-	if (JB_ROOT_COUNT(dimensions) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("dimensions are not supported yet"),
-				 errhint("Define a rule with a filter for each value instead.")));
-	return dimensions;
-}
-
-static void
-check_dimension(const JsonbValue *name, const JsonbValue *path)
-{
-	char	   *text = pnstrdup(name->val.string.val, name->val.string.len);
-
-	aevon_error_require_name(text, "dimension");
-	if (path->type != jbvString)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dimension \"%s\" is not a string", text),
-				 errdetail("A dimension is given by its jsonpath.")));
-	canonical_path(pnstrdup(path->val.string.val, path->val.string.len), "dimension");
-}
-
 static int
 needed_features(const AevonRuleDefinition *definition)
 {
@@ -262,12 +212,17 @@ static void
 add_question(StringInfo parts, const AevonRuleDefinition *definition,
 			 const AevonCanonicalRule *canonical)
 {
+	List	   *rollups = canonical->rollups;
+	ListCell   *cell;
+
 	add_part(parts, definition->tenant);
 	add_part(parts, definition->event_type);
 	add_part(parts, canonical->value);
 	add_part(parts, canonical->filter);
 	add_part(parts, JsonbToCString(NULL, &canonical->dimensions->root,
 								   VARSIZE(canonical->dimensions)));
+	foreach(cell, rollups)
+		add_part(parts, lfirst(cell));
 }
 
 static void

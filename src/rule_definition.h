@@ -17,6 +17,7 @@ typedef struct AevonCanonicalRule
 	char	   *value;			/* NULL: none */
 	char	   *filter;			/* NULL: none */
 	Jsonb	   *dimensions;		/* an object */
+	List	   *rollups;		/* names of dimensions; char * */
 	int			features;		/* AEVON_KEEP_... */
 	uint8		fingerprint[AEVON_DIGEST_LENGTH];	/* of the rule */
 	uint8		measure[AEVON_DIGEST_LENGTH];	/* of what it measures */

@@ -51,6 +51,7 @@ static uint64 retire(AevonQuery query, int32 tenant_key, const char *name);
 static Datum text_or_null(const char *string, char *null);
 static Datum bytes(const uint8 *digest);
 static Datum operator_array(const AevonRuleDefinition *definition);
+static Datum name_array(List *names);
 static bool clear_leftovers(Datum now);
 
 int
@@ -215,8 +216,8 @@ static int32
 add_measure(const AevonRuleDefinition *definition, const AevonCanonicalRule *canonical,
 			int32 tenant_key)
 {
-	Datum		values[8];
-	char		nulls[] = "        ";
+	Datum		values[9];
+	char		nulls[] = "         ";
 	bool		isnull;
 
 	if (strcmp(definition->event_type, "*") != 0)
@@ -229,6 +230,7 @@ add_measure(const AevonRuleDefinition *definition, const AevonCanonicalRule *can
 	values[5] = JsonbPGetDatum(canonical->dimensions);
 	values[6] = bytes(canonical->measure);
 	values[7] = TimestampTzGetDatum(aevon_clock_now());
+	values[8] = name_array(canonical->rollups);
 	aevon_catalog_run(AEVON_QUERY_ADD_MEASURE, values, nulls, false);
 	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
@@ -237,8 +239,8 @@ static void
 add_version(const AevonRuleDefinition *definition, const AevonCanonicalRule *canonical,
 			int32 tenant_key, int version, const MeasureState *measure, bool active)
 {
-	Datum		values[14];
-	char		nulls[] = "              ";
+	Datum		values[15];
+	char		nulls[] = "               ";
 
 	values[0] = Int32GetDatum(tenant_key);
 	values[1] = Int32GetDatum(version);
@@ -256,6 +258,7 @@ add_version(const AevonRuleDefinition *definition, const AevonCanonicalRule *can
 	values[13] = values[12];
 	if (!active)
 		nulls[13] = 'n';
+	values[14] = name_array(canonical->rollups);
 	aevon_catalog_run(AEVON_QUERY_ADD_VERSION, values, nulls, false);
 }
 
@@ -300,6 +303,19 @@ operator_array(const AevonRuleDefinition *definition)
 	for (int i = 0; i < definition->operator_count; i++)
 		names[i] = CStringGetTextDatum(definition->operators[i]);
 	return PointerGetDatum(construct_array(names, definition->operator_count, TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/* List of char * */
+static Datum
+name_array(List *names)
+{
+	Datum	   *elements = palloc(Max(list_length(names), 1) * sizeof(Datum));
+	ListCell   *cell;
+
+	foreach(cell, names)
+		elements[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
+	return PointerGetDatum(construct_array(elements, list_length(names), TEXTOID, -1, false,
 										   TYPALIGN_INT));
 }
 

@@ -269,6 +269,7 @@ read_rule(FileReader *reader)
 	AevonRuleDefinition *definition = &rule->definition;
 	uint32		seen = 0;
 
+	definition->rollup_count = -1;
 	rule->file = reader->file;
 	rule->line = reader->line = reader->at->line;
 	if (reader->at->type != AEVON_YAML_MAPPING)

@@ -51,6 +51,8 @@ struct AevonStore
 static void open_table(AevonStore *store, StoreTable *table, AevonRelation heap,
 					   AevonRelation index, int nkeys);
 static void close_table(AevonStore *store, StoreTable *table);
+static void set_series_keys(ScanKey keys, const AevonSeriesRange *range);
+static Datum digest_datum(const AevonDims *dims);
 static bool find_row(AevonStore *store, StoreTable *table, int64 series_key, int64 at_most);
 static bool next_row(AevonStore *store, StoreTable *table, ScanDirection direction);
 static int64 row_first_window(StoreTable *table);
@@ -85,7 +87,7 @@ aevon_store_open(Snapshot snapshot, bool for_writing)
 	}
 	if (for_writing)
 		open_table(store, &store->touched, AEVON_TOUCHED_DAYS, AEVON_TOUCHED_DAYS_KEY, 2);
-	open_table(store, &store->series, AEVON_SERIES, AEVON_SERIES_SUBJECT, 3);
+	open_table(store, &store->series, AEVON_SERIES, AEVON_SERIES_SUBJECT, 5);
 	open_table(store, &store->tiers[AEVON_TIER_1M], AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY, 2);
 	open_table(store, &store->tiers[AEVON_TIER_1D], AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY, 2);
 	return store;
@@ -106,29 +108,29 @@ aevon_store_close(AevonStore *store)
 }
 
 int64
-aevon_store_find_series(AevonStore *store, int32 measure_key, int32 subject_key)
+aevon_store_find_series(AevonStore *store, const AevonSeries *series)
 {
 	StoreTable *table = &store->series;
-	ScanKeyData keys[3];
+	ScanKeyData keys[5];
+	AevonSeriesRange range = {series->measure_key, series->tenant_key,
+	series->dims ? series->dims->grouping : 0, series->subject_key};
 	bool		isnull;
-	Datum		no_dims = PointerGetDatum(cstring_to_text(""));
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(measure_key));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(subject_key));
-	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_BYTEAEQ, no_dims);
-	index_rescan(table->scan, keys, 3, NULL, 0);
+	set_series_keys(keys, &range);
+	ScanKeyInit(&keys[4], 5, BTEqualStrategyNumber, F_BYTEAEQ, digest_datum(series->dims));
+	index_rescan(table->scan, keys, 5, NULL, 0);
 	if (!next_row(store, table, ForwardScanDirection))
 		return 0;
 	return DatumGetInt64(slot_getattr(table->slot, Anum_series_series_key, &isnull));
 }
 
 int64
-aevon_store_make_series(AevonStore *store, int32 measure_key, int32 tenant_key,
-						int32 subject_key)
+aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made)
 {
-	int64		series_key = aevon_store_find_series(store, measure_key, subject_key);
+	int64		series_key = aevon_store_find_series(store, series);
 	TupleTableSlot *slot = store->series.new_slot;
 
+	*made = series_key == 0;
 	if (series_key != 0)
 		return series_key;
 	series_key = nextval_internal(aevon_catalog_oid(AEVON_SERIES_KEY_SEQ), false);
@@ -136,15 +138,38 @@ aevon_store_make_series(AevonStore *store, int32 measure_key, int32 tenant_key,
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, false, Natts_series * sizeof(bool));
 	slot->tts_values[Anum_series_series_key - 1] = Int64GetDatum(series_key);
-	slot->tts_values[Anum_series_measure_key - 1] = Int32GetDatum(measure_key);
-	slot->tts_values[Anum_series_tenant_key - 1] = Int32GetDatum(tenant_key);
-	slot->tts_values[Anum_series_subject_key - 1] = Int32GetDatum(subject_key);
-	slot->tts_values[Anum_series_dims_digest - 1] = PointerGetDatum(cstring_to_text(""));
-	slot->tts_values[Anum_series_dims - 1] =
+	slot->tts_values[Anum_series_measure_key - 1] = Int32GetDatum(series->measure_key);
+	slot->tts_values[Anum_series_tenant_key - 1] = Int32GetDatum(series->tenant_key);
+	slot->tts_values[Anum_series_subject_key - 1] = Int32GetDatum(series->subject_key);
+	slot->tts_values[Anum_series_grouping - 1] =
+		Int32GetDatum(series->dims ? (int32) series->dims->grouping : 0);
+	slot->tts_values[Anum_series_dims_digest - 1] = digest_datum(series->dims);
+	slot->tts_values[Anum_series_dims - 1] = series->dims ? JsonbPGetDatum(series->dims->values) :
 		DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 	ExecStoreVirtualTuple(slot);
 	insert_row(store, &store->series);
 	return series_key;
+}
+
+void
+aevon_store_list_series(AevonStore *store, const AevonSeriesRange *range,
+						AevonSeriesVisitor visitor, void *context)
+{
+	StoreTable *table = &store->series;
+	TupleTableSlot *slot = table->slot;
+	ScanKeyData keys[4];
+	bool		isnull;
+
+	set_series_keys(keys, range);
+	index_rescan(table->scan, keys, range->subject_key ? 4 : 3, NULL, 0);
+	while (next_row(store, table, ForwardScanDirection))
+	{
+		CHECK_FOR_INTERRUPTS();
+		visitor(context, DatumGetInt64(slot_getattr(slot, Anum_series_series_key, &isnull)),
+				DatumGetInt32(slot_getattr(slot, Anum_series_subject_key, &isnull)),
+				DatumGetJsonbP(slot_getattr(slot, Anum_series_dims, &isnull)),
+				DatumGetByteaPP(slot_getattr(slot, Anum_series_dims_digest, &isnull)));
+	}
 }
 
 void
@@ -281,6 +306,29 @@ close_table(AevonStore *store, StoreTable *table)
 	}
 	index_close(table->index, NoLock);
 	table_close(table->heap, NoLock);
+}
+
+/* The first four columns of the index. */
+static void
+set_series_keys(ScanKey keys, const AevonSeriesRange *range)
+{
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(range->measure_key));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(range->tenant_key));
+	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum((int32) range->grouping));
+	ScanKeyInit(&keys[3], 4, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(range->subject_key));
+}
+
+static Datum
+digest_datum(const AevonDims *dims)
+{
+	int			length = dims ? dims->digest_length : 0;
+	bytea	   *digest = palloc(VARHDRSZ + length);
+
+	SET_VARSIZE(digest, VARHDRSZ + length);
+	if (length > 0)
+		memcpy(VARDATA(digest), dims->digest, length);
+	return PointerGetDatum(digest);
 }
 
 /* The series' row with the greatest first_window that is not above at_most. */

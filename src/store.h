@@ -13,6 +13,7 @@
 #include "utils/snapshot.h"
 
 #include "bucket.h"
+#include "dims.h"
 
 typedef enum AevonTier
 {
@@ -35,12 +36,38 @@ typedef struct AevonStore AevonStore;
 extern AevonStore *aevon_store_open(Snapshot snapshot, bool for_writing);
 extern void aevon_store_close(AevonStore *store);
 
-/* The key of a series without dimensions, or 0 if it has none yet. */
-extern int64 aevon_store_find_series(AevonStore *store, int32 measure_key, int32 subject_key);
+typedef struct AevonSeries
+{
+	int32		measure_key;
+	int32		tenant_key;
+	int32		subject_key;	/* a principal, or minus the tenant */
+	const AevonDims *dims;		/* NULL: totals */
+} AevonSeries;
+
+/* The key of a series, or 0 if there is none yet. */
+extern int64 aevon_store_find_series(AevonStore *store, const AevonSeries *series);
 
 /* The same, made if missing; for writers. */
-extern int64 aevon_store_make_series(AevonStore *store, int32 measure_key,
-									 int32 tenant_key, int32 subject_key);
+extern int64 aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made);
+
+/*
+ * Give every series of a measure, tenant and grouping to the visitor, by
+ * subject: those of one subject, or (subject_key 0) of all.  `values` and
+ * `digest` are good until the visitor returns; it may not use the store.
+ */
+typedef void (*AevonSeriesVisitor) (void *context, int64 series_key, int32 subject_key,
+									Jsonb *values, const bytea *digest);
+
+typedef struct AevonSeriesRange
+{
+	int32		measure_key;
+	int32		tenant_key;
+	AevonGrouping grouping;
+	int32		subject_key;
+} AevonSeriesRange;
+
+extern void aevon_store_list_series(AevonStore *store, const AevonSeriesRange *range,
+									AevonSeriesVisitor visitor, void *context);
 
 /*
  * Give every state of the series in the windows [from, until) to the visitor,

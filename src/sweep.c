@@ -493,8 +493,9 @@ static int
 write_series(AevonStore *store, const AevonMeasure *measure, const FoldGroup *group,
 			 int32 subject_key, AevonWindowState *states, int count)
 {
-	int64		series_key = aevon_store_make_series(store, measure->measure_key,
-													 group->tenant_key, subject_key);
+	AevonSeries series = {measure->measure_key, group->tenant_key, subject_key, NULL};
+	bool		made;
+	int64		series_key = aevon_store_make_series(store, &series, &made);
 	AevonSeriesTier where = {series_key, AEVON_TIER_1M, false};
 	int			written = aevon_store_merge(store, &where, states, count);
 	MemoryContext days = AllocSetContextCreate(CurrentMemoryContext, "aevon sweep days",

@@ -174,6 +174,7 @@ CREATE TABLE aevon.measures (
 	fingerprint bytea NOT NULL,
 	created_at  timestamptz NOT NULL,
 	cleared_at  timestamptz,
+	rollups     text[] NOT NULL,           -- dimensions whose values have series alone
 	PRIMARY KEY (measure_key)
 );
 CREATE INDEX measures_fingerprint ON aevon.measures (fingerprint);
@@ -197,6 +198,7 @@ CREATE TABLE aevon.rules (
 	defined_at  timestamptz NOT NULL,
 	active_at   timestamptz,
 	retired_at  timestamptz,
+	rollups     text[] NOT NULL,
 	PRIMARY KEY (rule_key),
 	UNIQUE (tenant_key, name, version)
 );
@@ -210,6 +212,8 @@ CREATE TABLE aevon.sweep_checkpoints (
 	measure_key integer NOT NULL,
 	caught_up   boolean NOT NULL DEFAULT false,
 	cut_xip     bigint[] NOT NULL,
+	series_full boolean NOT NULL DEFAULT false, -- no series for new combinations
+	series_count bigint NOT NULL DEFAULT 0,     -- series with dimensions
 	PRIMARY KEY (measure_key)
 ) WITH (fillfactor = 50);
 
@@ -221,11 +225,13 @@ CREATE TABLE aevon.series (
 	measure_key integer NOT NULL,
 	tenant_key  integer NOT NULL,
 	subject_key integer NOT NULL,
+	dims_grouping integer NOT NULL,        -- bit i: dimension i, by name; 0: totals
 	dims_digest bytea NOT NULL,
 	dims        jsonb NOT NULL,
 	PRIMARY KEY (series_key)
 );
-CREATE UNIQUE INDEX series_subject ON aevon.series (measure_key, subject_key, dims_digest);
+CREATE UNIQUE INDEX series_subject
+	ON aevon.series (measure_key, tenant_key, dims_grouping, subject_key, dims_digest);
 
 -- Buckets: a series' active minutes, and its active days, many to a row.
 -- first_window counts windows since 2000-01-01 UTC; the leftmost row of a
@@ -816,7 +822,7 @@ CREATE FUNCTION aevon_events(tenant text, principal text,
 
 CREATE FUNCTION aevon_define_rule(name text, event_type text, operators text[],
 		value text DEFAULT NULL, filter text DEFAULT NULL, dimensions jsonb DEFAULT '{}',
-		tenant text DEFAULT NULL)
+		tenant text DEFAULT NULL, rollups text[] DEFAULT NULL)
 	RETURNS integer
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'aevon_define_rule_sql';
@@ -970,9 +976,9 @@ Arguments: tenant, principal; since, until: half-open range of occurred_at; max_
 Result: rows of the view aevon.events, ordered by occurred_at, then event_id.
 Errors: 22004 a needed argument is NULL; 22023 reversed range, max_rows out of range, after is no event of the principal; 42501 no ''read'' privilege or unknown tenant; 55000 restored tables not yet adopted.';
 
-COMMENT ON FUNCTION aevon_define_rule(text, text, text[], text, text, jsonb, text) IS
+COMMENT ON FUNCTION aevon_define_rule(text, text, text[], text, text, jsonb, text, text[]) IS
 'Define what to measure: a new rule, or the next version of one. It covers all retained history from its first read on; the version before it answers until it has caught up.
-Arguments: name: 1 to 255 characters without ''@''; event_type: or ''*'' for every type; operators: of count, sum, min, max, avg, last, the first is the rule''s value; value: jsonpath of the number to measure, a bare key is short for $.key, NULL: only count; filter: jsonpath that an event must match, NULL: all; dimensions: not yet supported beyond {}; tenant: whose rule, hiding a global one of the same name, NULL: a global rule, for every tenant.
+Arguments: name: 1 to 255 characters without ''@''; event_type: or ''*'' for every type; operators: of count, sum, min, max, avg, last, the first is the rule''s value; value: jsonpath of the number to measure, a bare key is short for $.key, NULL: only count; filter: jsonpath that an event must match, NULL: all; dimensions: object of names and the jsonpaths of their values, at most 16; tenant: whose rule, hiding a global one of the same name, NULL: a global rule, for every tenant; rollups: dimensions whose values alone get series of the whole tenant, so that a question about one of several dimensions need not read all combinations, NULL: each, {}: none.
 Result: the version. The definition of the newest version again changes nothing and returns its number.
 Errors: 22004, 22001, 22023 bad or missing argument, broken jsonpath, .datetime(); 0A000 not yet supported; 42501 no ''operate'' privilege on the tenant (on ''*'' for a global rule); 55000 restored tables not yet adopted.';
 
@@ -1258,6 +1264,7 @@ COMMENT ON COLUMN aevon.measures.event_type IS 'Type of the events; ''*'': every
 COMMENT ON COLUMN aevon.measures.value IS 'jsonpath of the number; NULL: none.';
 COMMENT ON COLUMN aevon.measures.filter IS 'jsonpath that an event must match; NULL: all.';
 COMMENT ON COLUMN aevon.measures.dimensions IS 'Dimensions by name with their jsonpath.';
+COMMENT ON COLUMN aevon.measures.rollups IS 'Dimensions whose values alone have series of the whole tenant.';
 COMMENT ON COLUMN aevon.measures.fingerprint IS 'SHA-256 of all of this.';
 COMMENT ON COLUMN aevon.measures.created_at IS 'When a rule first asked for it.';
 COMMENT ON COLUMN aevon.measures.cleared_at IS 'When all that a dead measure left behind was deleted; NULL before.';
@@ -1274,6 +1281,7 @@ COMMENT ON COLUMN aevon.rules.operators IS 'Statistics; the first is the rule''s
 COMMENT ON COLUMN aevon.rules.value IS 'jsonpath of the number; NULL: none.';
 COMMENT ON COLUMN aevon.rules.filter IS 'jsonpath that an event must match; NULL: all.';
 COMMENT ON COLUMN aevon.rules.dimensions IS 'Dimensions by name with their jsonpath.';
+COMMENT ON COLUMN aevon.rules.rollups IS 'Dimensions whose values alone have series of the whole tenant.';
 COMMENT ON COLUMN aevon.rules.fingerprint IS 'SHA-256 of the definition.';
 COMMENT ON COLUMN aevon.rules.defined_by IS 'Role that defined it.';
 COMMENT ON COLUMN aevon.rules.defined_at IS 'When it was defined.';
@@ -1287,13 +1295,16 @@ COMMENT ON COLUMN aevon.sweep_checkpoints.event_count IS 'Events folded so far.'
 COMMENT ON COLUMN aevon.sweep_checkpoints.measure_key IS 'Whose cut; 0: that of the log itself.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.caught_up IS 'Whether the backfill from the log has been completed.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.cut_xip IS 'Stamps below cut_xmax that are outside too.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.series_full IS 'Whether aevon.max_series_per_rule was reached: combinations of dimension values that a tenant had no series for then are folded together for good.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.series_count IS 'Number of series with dimension values.';
 
 COMMENT ON TABLE aevon.series IS 'One row per measure, subject and dimension values.';
 COMMENT ON COLUMN aevon.series.series_key IS 'The key.';
 COMMENT ON COLUMN aevon.series.measure_key IS 'What is measured.';
 COMMENT ON COLUMN aevon.series.tenant_key IS 'Of which tenant.';
 COMMENT ON COLUMN aevon.series.subject_key IS 'Of which principal, by key; minus the tenant''s key: the whole tenant.';
-COMMENT ON COLUMN aevon.series.dims_digest IS 'Digest of dims, for the unique index; empty without dimensions.';
+COMMENT ON COLUMN aevon.series.dims_grouping IS 'Which of the measure''s dimensions dims holds: bit i for dimension i, by name; 0: none, totals.';
+COMMENT ON COLUMN aevon.series.dims_digest IS 'Digest of dims, for the unique index; empty without dimensions, one byte for __other__.';
 COMMENT ON COLUMN aevon.series.dims IS 'Dimension values; {} without dimensions.';
 
 COMMENT ON TABLE aevon.buckets_1m IS 'Partial states of a series'' active minutes, many to a row. The view aevon.pre_aggregates shows them.';

@@ -8,7 +8,7 @@ INSERT INTO contract VALUES
 ('aevon_chain_check', 'link_number bigint, link text', 'boolean', 'stable'),
 ('aevon_chain_head', '', 'TABLE(link_number bigint, link text, cut text, made_at timestamptz)', 'stable'),
 ('aevon_define_rule', 'name text, event_type text, operators text[], value text DEFAULT NULL, filter text DEFAULT NULL, '
-	'dimensions jsonb DEFAULT ''{}'', tenant text DEFAULT NULL', 'integer', 'volatile'),
+	'dimensions jsonb DEFAULT ''{}'', tenant text DEFAULT NULL, rollups text[] DEFAULT NULL', 'integer', 'volatile'),
 ('aevon_drop_rule', 'name text, tenant text DEFAULT NULL', 'void', 'volatile'),
 ('aevon_events', 'tenant text, principal text, since timestamptz DEFAULT ''-infinity'', until timestamptz DEFAULT ''infinity'', '
 	'max_rows integer DEFAULT 1000, after text DEFAULT NULL', 'SETOF aevon.events', 'stable'),

@@ -1,0 +1,369 @@
+/*
+ * dims.c
+ *		The dimension values of events, and the groupings that series are kept
+ *		for.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "digest.h"
+#include "dims.h"
+#include "path.h"
+
+/* What combinations are told apart by: measure, tenant, grouping, values. */
+typedef struct DimsKey
+{
+	const char *bytes;
+	int			length;
+} DimsKey;
+
+typedef struct DimsEntry
+{
+	DimsKey		key;
+	AevonDims  *dims;
+	uint32		hash;
+	char		status;
+} DimsEntry;
+
+static uint32 hash_key(DimsKey key);
+static bool same_key(DimsKey a, DimsKey b);
+
+#define SH_PREFIX combinations
+#define SH_ELEMENT_TYPE DimsEntry
+#define SH_KEY_TYPE DimsKey
+#define SH_KEY key
+#define SH_HASH_KEY(table, key) hash_key(key)
+#define SH_EQUAL(table, a, b) same_key(a, b)
+#define SH_STORE_HASH
+#define SH_GET_HASH(table, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+struct AevonDimsTable
+{
+	MemoryContext memory;
+	MemoryContext scratch;		/* of one lookup */
+	combinations_hash *combinations;
+};
+
+/* What is looked up. */
+typedef struct Wanted
+{
+	const AevonMeasure *measure;
+	int32		tenant_key;
+	AevonGrouping grouping;
+	bool		other;
+	JsonbValue	items[AEVON_MAX_DIMENSIONS];
+} Wanted;
+
+static AevonDims *intern(AevonDimsTable *table, const Wanted *wanted);
+static AevonDims *make_dims(AevonDimsTable *table, const Wanted *wanted);
+static void encode_key(StringInfo key, const Wanted *wanted);
+static bool read_value(const JsonbValue *item, JsonbValue *value);
+static Jsonb *document_of(const Wanted *wanted);
+static void set_digest(AevonDims *dims);
+
+AevonDimsTable *
+aevon_dims_table_create(void)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "aevon dimension values",
+												 ALLOCSET_DEFAULT_SIZES);
+	AevonDimsTable *table = MemoryContextAllocZero(memory, sizeof(AevonDimsTable));
+
+	table->memory = memory;
+	table->scratch = AllocSetContextCreate(memory, "aevon dimension values of an event",
+										   ALLOCSET_DEFAULT_SIZES);
+	table->combinations = combinations_create(memory, 64, NULL);
+	return table;
+}
+
+void
+aevon_dims_table_delete(AevonDimsTable *table)
+{
+	MemoryContextDelete(table->memory);
+}
+
+Size
+aevon_dims_table_size(const AevonDimsTable *table)
+{
+	return MemoryContextMemAllocated(table->memory, true);
+}
+
+AevonGrouping
+aevon_dims_full_grouping(const AevonMeasure *measure)
+{
+	return ((AevonGrouping) 1 << measure->dimension_count) - 1;
+}
+
+AevonDims *
+aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure *measure, AevonLogRow *row)
+{
+	Wanted		wanted = {measure, row->tenant_key, aevon_dims_full_grouping(measure), false};
+	MemoryContext outer;
+	AevonDims  *dims;
+	Jsonb	   *data;
+
+	if (measure->dimension_count == 0)
+		return NULL;
+	/* the row keeps its data, so not in the table's memory */
+	data = aevon_log_row_data(row);
+	outer = MemoryContextSwitchTo(table->scratch);
+	for (int i = 0; i < measure->dimension_count; i++)
+	{
+		JsonbValue	item;
+
+		if (aevon_path_item(measure->dimensions[i].path, data, &item) != AEVON_MATCH_YES)
+			item.type = jbvNull;
+		if (!read_value(&item, &wanted.items[i]))
+			wanted.other = true;
+	}
+	MemoryContextSwitchTo(outer);
+	dims = intern(table, &wanted);
+	MemoryContextReset(table->scratch);
+	return dims;
+}
+
+AevonDims *
+aevon_dims_other(AevonDimsTable *table, const AevonMeasure *measure, int32 tenant_key,
+				 AevonGrouping grouping)
+{
+	Wanted		wanted = {measure, tenant_key, grouping, true};
+
+	return intern(table, &wanted);
+}
+
+AevonDims *
+aevon_dims_project(AevonDimsTable *table, const AevonDims *dims, AevonGrouping grouping)
+{
+	Wanted		wanted = {dims->measure, dims->tenant_key, grouping, dims->other};
+
+	if (grouping == 0)
+		return NULL;
+	memcpy(wanted.items, dims->items, dims->measure->dimension_count * sizeof(JsonbValue));
+	return intern(table, &wanted);
+}
+
+AevonDims *
+aevon_dims_of_series(AevonDimsTable *table, const AevonMeasure *measure, int32 tenant_key,
+					 AevonGrouping grouping, Jsonb *values, const bytea *digest)
+{
+	if (VARSIZE_ANY_EXHDR(digest) < AEVON_DIMS_DIGEST_LENGTH)
+		return aevon_dims_other(table, measure, tenant_key, grouping);
+	return aevon_dims_of_values(table, measure, tenant_key, grouping, values);
+}
+
+AevonDims *
+aevon_dims_of_values(AevonDimsTable *table, const AevonMeasure *measure, int32 tenant_key,
+					 AevonGrouping grouping, const Jsonb *values)
+{
+	Wanted		wanted = {measure, tenant_key, grouping, false};
+	MemoryContext outer = MemoryContextSwitchTo(table->scratch);
+	AevonDims  *dims;
+
+	for (int i = 0; i < measure->dimension_count; i++)
+	{
+		const char *name = measure->dimensions[i].name;
+		JsonbValue	item;
+		JsonbValue *found;
+
+		if ((grouping & ((AevonGrouping) 1 << i)) == 0)
+			continue;
+		found = getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &values->root),
+											 name, strlen(name), &item);
+		if (found == NULL)
+			item.type = jbvNull;
+		if (!read_value(&item, &wanted.items[i]))
+			wanted.other = true;
+	}
+	MemoryContextSwitchTo(outer);
+	dims = intern(table, &wanted);
+	MemoryContextReset(table->scratch);
+	return dims;
+}
+
+int
+aevon_dims_find(const AevonMeasure *measure, const char *name)
+{
+	for (int i = 0; i < measure->dimension_count; i++)
+	{
+		if (strcmp(measure->dimensions[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+bool
+aevon_dims_same_value(const JsonbValue *a, const JsonbValue *b)
+{
+	if (a->type != b->type)
+		return false;
+	switch (a->type)
+	{
+		case jbvString:
+			return a->val.string.len == b->val.string.len &&
+				memcmp(a->val.string.val, b->val.string.val, a->val.string.len) == 0;
+		case jbvNumeric:
+			return DatumGetBool(DirectFunctionCall2(numeric_eq,
+													NumericGetDatum(a->val.numeric),
+													NumericGetDatum(b->val.numeric)));
+		case jbvBool:
+			return a->val.boolean == b->val.boolean;
+		default:
+			return true;
+	}
+}
+
+/* The one copy of a combination, made if it is new. */
+static AevonDims *
+intern(AevonDimsTable *table, const Wanted *wanted)
+{
+	MemoryContext outer = MemoryContextSwitchTo(table->scratch);
+	StringInfoData bytes;
+	DimsEntry  *entry;
+	DimsKey		key;
+	bool		found;
+
+	initStringInfo(&bytes);
+	encode_key(&bytes, wanted);
+	key.bytes = bytes.data;
+	key.length = bytes.len;
+	entry = combinations_insert(table->combinations, key, &found);
+	if (!found)
+	{
+		MemoryContextSwitchTo(table->memory);
+		entry->key.bytes = memcpy(palloc(key.length), key.bytes, key.length);
+		entry->dims = make_dims(table, wanted);
+	}
+	MemoryContextSwitchTo(outer);
+	return entry->dims;
+}
+
+static AevonDims *
+make_dims(AevonDimsTable *table, const Wanted *wanted)
+{
+	const AevonMeasure *measure = wanted->measure;
+	AevonDims  *dims = palloc0(sizeof(AevonDims));
+
+	dims->measure = measure;
+	dims->tenant_key = wanted->tenant_key;
+	dims->grouping = wanted->grouping;
+	dims->other = wanted->other;
+	dims->number = table->combinations->members;
+	dims->member = -1;
+	dims->values = document_of(wanted);
+	dims->items = palloc0(measure->dimension_count * sizeof(JsonbValue));
+	for (int i = 0; i < measure->dimension_count; i++)
+	{
+		const char *name = measure->dimensions[i].name;
+
+		if (wanted->grouping & ((AevonGrouping) 1 << i))
+			getKeyJsonValueFromContainer(&dims->values->root, name, strlen(name),
+										 &dims->items[i]);
+	}
+	set_digest(dims);
+	return dims;
+}
+
+static void
+encode_key(StringInfo key, const Wanted *wanted)
+{
+	int32		head[] = {wanted->measure->measure_key, wanted->tenant_key, wanted->grouping,
+	wanted->other};
+
+	appendBinaryStringInfo(key, (char *) head, sizeof(head));
+	for (int i = 0; i < wanted->measure->dimension_count && !wanted->other; i++)
+	{
+		const JsonbValue *item = &wanted->items[i];
+
+		if ((wanted->grouping & ((AevonGrouping) 1 << i)) == 0)
+			continue;
+		appendStringInfoChar(key, (char) item->type);
+		if (item->type == jbvString)
+		{
+			appendBinaryStringInfo(key, (char *) &item->val.string.len, sizeof(int));
+			appendBinaryStringInfo(key, item->val.string.val, item->val.string.len);
+		}
+		else if (item->type == jbvNumeric)
+			appendBinaryStringInfo(key, (char *) item->val.numeric, VARSIZE(item->val.numeric));
+		else if (item->type == jbvBool)
+			appendStringInfoChar(key, item->val.boolean);
+	}
+}
+
+/* One form for each value; false: too long. */
+static bool
+read_value(const JsonbValue *item, JsonbValue *value)
+{
+	*value = *item;
+	switch (item->type)
+	{
+		case jbvString:
+			return item->val.string.len <= AEVON_MAX_DIMENSION_BYTES;
+		case jbvNumeric:
+			value->val.numeric =
+				DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale,
+													NumericGetDatum(item->val.numeric)));
+			return VARSIZE(value->val.numeric) <= AEVON_MAX_DIMENSION_BYTES;
+		case jbvBool:
+			return true;
+		default:
+			value->type = jbvNull;
+			return true;
+	}
+}
+
+static Jsonb *
+document_of(const Wanted *wanted)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	name = {.type = jbvString};
+	JsonbValue	value = {.type = jbvString};
+
+	value.val.string.val = AEVON_OTHER;
+	value.val.string.len = strlen(AEVON_OTHER);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < wanted->measure->dimension_count; i++)
+	{
+		if ((wanted->grouping & ((AevonGrouping) 1 << i)) == 0)
+			continue;
+		name.val.string.val = wanted->measure->dimensions[i].name;
+		name.val.string.len = strlen(name.val.string.val);
+		if (!wanted->other)
+			value = wanted->items[i];
+		pushJsonbValue(&state, WJB_KEY, &name);
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* One byte for "other". */
+static void
+set_digest(AevonDims *dims)
+{
+	uint8		digest[AEVON_DIGEST_LENGTH];
+
+	dims->digest_length = dims->other ? 1 : AEVON_DIMS_DIGEST_LENGTH;
+	if (dims->other)
+		return;
+	aevon_digest_document(dims->values, digest);
+	memcpy(dims->digest, digest, AEVON_DIMS_DIGEST_LENGTH);
+}
+
+static uint32
+hash_key(DimsKey key)
+{
+	return hash_bytes((const unsigned char *) key.bytes, key.length);
+}
+
+static bool
+same_key(DimsKey a, DimsKey b)
+{
+	return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}

@@ -1,0 +1,101 @@
+/*
+ * dims.h
+ *		The dimension values of events, and the groupings that series are kept
+ *		for.
+ *
+ * A measure with dimensions keeps, for a tenant and for each principal, a
+ * series of totals (no dimensions), and one for each combination of values of
+ * all dimensions; for the tenant also one for each value of a single dimension
+ * that the rule rolls up.  A grouping says which dimensions a series' values
+ * cover.
+ *
+ * A value is a JSON string, number, boolean or null: null also stands for a
+ * path that yields nothing, an object or an array, or raises an error.  Numbers
+ * that are equal are one value.  Only the first item counts.
+ *
+ * Too many combinations are folded together, as "other": past the guard
+ * (aevon.max_series_per_rule) the sweep makes no series for combinations that
+ * the tenant has none for.  Once a measure is full it stays so; an event then
+ * belongs to its own combination if the tenant's series of that exists, else
+ * to the other one.  A string of more than AEVON_MAX_DIMENSION_BYTES always
+ * does.  Layer 2.
+ */
+#ifndef AEVON_DIMS_H
+#define AEVON_DIMS_H
+
+#include "postgres.h"
+#include "utils/jsonb.h"
+
+#include "log.h"
+#include "rule.h"
+
+#define AEVON_MAX_DIMENSION_BYTES 1000
+#define AEVON_DIMS_DIGEST_LENGTH 16
+#define AEVON_OTHER "__other__"
+
+/* Bit i: dimension i of the measure.  0: totals. */
+typedef uint32 AevonGrouping;
+
+typedef struct AevonDims AevonDims;
+struct AevonDims
+{
+	const AevonMeasure *measure;
+	int32		tenant_key;
+	AevonGrouping grouping;
+	bool		other;			/* what is folded together */
+	int			number;			/* in its table, from 1 */
+	int8		member;			/* for users of the table; -1: not asked yet */
+	Jsonb	   *values;			/* {name: value}, canonical */
+	JsonbValue *items;			/* the values, by number of dimension */
+	int			digest_length;	/* of the values, with which the series is
+								 * found */
+	uint8		digest[AEVON_DIMS_DIGEST_LENGTH];
+};
+
+/* Combinations met, each once: the same pointer for the same one. */
+typedef struct AevonDimsTable AevonDimsTable;
+
+/* In a memory context of its own under the current one. */
+extern AevonDimsTable *aevon_dims_table_create(void);
+extern void aevon_dims_table_delete(AevonDimsTable *table);
+extern Size aevon_dims_table_size(const AevonDimsTable *table);
+
+/* The grouping of all dimensions; 0 for a measure that has none. */
+extern AevonGrouping aevon_dims_full_grouping(const AevonMeasure *measure);
+
+/*
+ * An event's combination of all dimensions, before anything is folded
+ * together; NULL for a measure without dimensions.  `other` for strings that
+ * are too long.  No stored event raises an error.
+ */
+extern AevonDims *aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure *measure,
+									  AevonLogRow *row);
+
+/* What combinations past the guard are folded into. */
+extern AevonDims *aevon_dims_other(AevonDimsTable *table, const AevonMeasure *measure,
+								   int32 tenant_key, AevonGrouping grouping);
+
+/* The same combination for fewer dimensions; NULL for grouping 0. */
+extern AevonDims *aevon_dims_project(AevonDimsTable *table, const AevonDims *dims,
+									 AevonGrouping grouping);
+
+/* A combination as aevon.series holds it. */
+extern AevonDims *aevon_dims_of_series(AevonDimsTable *table, const AevonMeasure *measure,
+									   int32 tenant_key, AevonGrouping grouping,
+									   Jsonb *values, const bytea *digest);
+
+/*
+ * The combination that a caller asks for: an object with a value for each
+ * dimension of the grouping.
+ */
+extern AevonDims *aevon_dims_of_values(AevonDimsTable *table, const AevonMeasure *measure,
+									   int32 tenant_key, AevonGrouping grouping,
+									   const Jsonb *values);
+
+/* The number of the dimension of a name, or -1. */
+extern int	aevon_dims_find(const AevonMeasure *measure, const char *name);
+
+/* Are two values (scalars) the same? */
+extern bool aevon_dims_same_value(const JsonbValue *a, const JsonbValue *b);
+
+#endif							/* AEVON_DIMS_H */

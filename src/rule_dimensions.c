@@ -1,0 +1,186 @@
+/*
+ * rule_dimensions.c
+ *		The dimensions of a rule's definition, checked and in one form.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "errors.h"
+#include "path.h"
+#include "rule_dimensions.h"
+
+static void check_is_object(const Jsonb *dimensions);
+static char *canonical_dimension(const AevonDimension *dimension);
+static void check_rollup(const AevonDimension *dimensions, int count, const char *name);
+static int	compare_dimensions(const void *a, const void *b);
+static int	compare_names(const ListCell *a, const ListCell *b);
+static void push_string(JsonbParseState **state, JsonbIteratorToken token, char *string);
+
+Jsonb *
+aevon_rule_dimensions(const AevonRuleDefinition *definition)
+{
+	JsonbParseState *state = NULL;
+	AevonDimension *dimensions = NULL;
+	int			count = 0;
+
+	if (definition->dimensions != NULL)
+	{
+		check_is_object(definition->dimensions);
+		dimensions = aevon_rule_read_dimensions(definition->dimensions, &count);
+	}
+	if (count > AEVON_MAX_DIMENSIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many dimensions"),
+				 errdetail("The rule has %d dimensions, of at most %d.", count,
+						   AEVON_MAX_DIMENSIONS)));
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < count; i++)
+	{
+		push_string(&state, WJB_KEY, dimensions[i].name);
+		push_string(&state, WJB_VALUE, canonical_dimension(&dimensions[i]));
+	}
+	if (count > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("dimensions are not supported yet"),
+				 errhint("Define a rule with a filter for each value instead.")));
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+List *
+aevon_rule_rollups(const AevonRuleDefinition *definition, const Jsonb *dimensions)
+{
+	List	   *rollups = NIL;
+	int			count;
+	AevonDimension *known = aevon_rule_read_dimensions(unconstify(Jsonb *, dimensions), &count);
+
+	for (int i = 0; i < definition->rollup_count; i++)
+	{
+		const char *name = definition->rollups[i];
+		ListCell   *cell;
+
+		check_rollup(known, count, name);
+		foreach(cell, rollups)
+		{
+			if (strcmp(lfirst(cell), name) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("roll-up \"%s\" is given twice", name)));
+		}
+		rollups = lappend(rollups, pstrdup(name));
+	}
+	if (definition->rollup_count < 0)
+	{
+		for (int i = 0; i < count; i++)
+			rollups = lappend(rollups, known[i].name);
+	}
+	/* of a single dimension, its values are the full combinations */
+	if (count == 1)
+		return NIL;
+	list_sort(rollups, compare_names);
+	return rollups;
+}
+
+AevonDimension *
+aevon_rule_read_dimensions(Jsonb *dimensions, int *count)
+{
+	AevonDimension *found = palloc0(Max(JB_ROOT_COUNT(dimensions), 1) * sizeof(AevonDimension));
+	JsonbIterator *iterator = JsonbIteratorInit(&dimensions->root);
+	JsonbIteratorToken token;
+	JsonbValue	item;
+
+	*count = 0;
+	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			found[*count].name = pnstrdup(item.val.string.val, item.val.string.len);
+		if (token != WJB_VALUE)
+			continue;
+		if (item.type == jbvString)
+			found[*count].path_text = pnstrdup(item.val.string.val, item.val.string.len);
+		(*count)++;
+	}
+	qsort(found, *count, sizeof(AevonDimension), compare_dimensions);
+	return found;
+}
+
+static void
+check_is_object(const Jsonb *dimensions)
+{
+	if (!JB_ROOT_IS_OBJECT(dimensions))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("dimensions must be a JSON object"),
+				 errdetail("Its members are names and their jsonpaths.")));
+}
+
+static char *
+canonical_dimension(const AevonDimension *dimension)
+{
+	size_t		length;
+	char	   *canonical;
+
+	aevon_error_require_name(dimension->name, "dimension");
+	if (dimension->path_text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("dimension \"%s\" is not a string", dimension->name),
+				 errdetail("A dimension is given by its jsonpath.")));
+	length = strlen(dimension->path_text);
+	if (length > AEVON_MAX_PATH)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("dimension \"%s\" is too long", dimension->name),
+				 errdetail("The jsonpath has %zu bytes, of at most %d.", length, AEVON_MAX_PATH)));
+	canonical = pstrdup(aevon_path_text(aevon_path_compile(dimension->path_text, "dimension")));
+	if (strcmp(canonical, "$") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("dimension \"%s\" yields an object", dimension->name),
+				 errdetail("A dimension's value is a string, number, boolean or null; $ is the whole of data."),
+				 errhint("Name a member, such as $.country.")));
+	return canonical;
+}
+
+static void
+check_rollup(const AevonDimension *dimensions, int count, const char *name)
+{
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a roll-up must not be null")));
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(dimensions[i].name, name) == 0)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("roll-up \"%s\" is not a dimension of the rule", name),
+			 errhint("Roll-ups are names of the rule's dimensions.")));
+}
+
+static int
+compare_dimensions(const void *a, const void *b)
+{
+	return strcmp(((const AevonDimension *) a)->name, ((const AevonDimension *) b)->name);
+}
+
+static int
+compare_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+static void
+push_string(JsonbParseState **state, JsonbIteratorToken token, char *string)
+{
+	JsonbValue	value = {.type = jbvString};
+
+	value.val.string.val = string;
+	value.val.string.len = strlen(string);
+	pushJsonbValue(state, token, &value);
+}
