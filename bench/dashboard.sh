@@ -1,0 +1,255 @@
+#!/bin/bash
+# The dashboard's questions, right after ingest: Aevon beside plain SQL on the
+# raw table and on hourly and daily roll-ups, in one run.  Every answer of Aevon
+# is compared with a recount before it is timed.
+# Settings: BENCH_EVENTS (5000000; 45000000 is the real size), BENCH_SECONDS (4),
+# BENCH_CALLS (200), BENCH_CLIENTS (100).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/cluster.sh
+
+events=${BENCH_EVENTS:-5000000}
+seconds=${BENCH_SECONDS:-4}
+calls=${BENCH_CALLS:-200}
+clients=${BENCH_CLIENTS:-100}
+chunk=250000
+ends='2026-07-01 09:17:23.456789+00'
+five_minutes=5200
+
+results=$TMPDIR/results/results-dashboard.md
+mkdir -p "$TMPDIR/results"
+settings=(shared_buffers=6GB max_wal_size=32GB min_wal_size=2GB checkpoint_timeout=1h
+	autovacuum=off work_mem=64MB maintenance_work_mem=512MB jit=off max_connections=200
+	aevon.max_workers=0 aevon.max_future=-1)
+
+export PGOPTIONS="-c client_min_messages=warning"
+sql() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }
+report() { printf '%s\n' "$@" | tee -a "$results"; }
+median() { sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
+percentile() { sort -n | awk -v p="$1" '{v[NR] = $1} END {i = int(p * NR); if (i < p * NR) i++; print v[i]}'; }
+calc() { awk "BEGIN {printf \"$1\", $2}"; }
+
+# ---------------------------------------------------------------------------
+# The questions.  NAME | range | what, with one statement for each system.
+# ---------------------------------------------------------------------------
+questions=(all_1h all_24h all_7d all_30d all_90d rule_24h rule_30d top_7d errors_30d)
+
+range_of() {
+	case ${1#*_} in
+	1h) echo "1 hour" ;;
+	24h) echo "24 hours" ;;
+	7d) echo "7 days" ;;
+	30d) echo "30 days" ;;
+	90d) echo "90 days" ;;
+	esac
+}
+
+title_of() {
+	case $1 in
+	all_*) echo "aggregate, $(range_of "$1")" ;;
+	rule_*) echo "one rule of 500, $(range_of "$1")" ;;
+	top_*) echo "ten slowest rules by p95, 7 days" ;;
+	errors_*) echo "errors by category and status, 30 days" ;;
+	esac
+}
+
+# statement SYSTEM QUESTION: its SQL; $since is a bound of microseconds
+statement() {
+	local system=$1 question=$2 since table cut
+
+	since="'$ends'::timestamptz - interval '$(range_of "$question")'"
+	case $system in
+	raw) table=dashboard.metrics cut=occurred_at ;;
+	*) table=dashboard.by_$system cut=since ;;
+	esac
+	case $system:$question in
+	aevon:all_*)
+		echo "SELECT e.event_count, e.stats, f.event_count AS failed FROM aevon_windows('org', NULL, 'execution', $since) e, aevon_windows('org', NULL, 'errors', $since) f"
+		;;
+	aevon:rule_*)
+		echo "SELECT event_count, stats FROM aevon_windows('org', NULL, 'execution', $since, dims => '{\"rule_id\": \"rule-7\"}')"
+		;;
+	aevon:top_*)
+		echo "SELECT key, event_count, value, stats FROM aevon_top('org', 'execution', 10, 'p95', 'rule_id', $since, 'infinity')"
+		;;
+	aevon:errors_*)
+		echo "SELECT dims, event_count FROM aevon_windows('org', NULL, 'errors', $since, group_by => '{category,status}')"
+		;;
+	raw:all_* | raw:rule_*)
+		echo "SELECT count(*), avg(ms), percentile_disc('{0.5,0.95,0.99}'::float8[]) WITHIN GROUP (ORDER BY ms), max(ms), sum(ms), count(*) FILTER (WHERE status <> 'ok') FROM $table WHERE $cut >= $since $([[ $question = rule_* ]] && echo "AND rule_id = 'rule-7'")"
+		;;
+	raw:top_*)
+		echo "SELECT rule_id, count(*), percentile_disc(0.95) WITHIN GROUP (ORDER BY ms) AS p95 FROM $table WHERE $cut >= $since GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 10"
+		;;
+	raw:errors_*)
+		echo "SELECT category, status, count(*) FROM $table WHERE $cut >= $since AND status <> 'ok' GROUP BY 1, 2"
+		;;
+	*:all_* | *:rule_*)
+		echo "SELECT sum(executions), sum(ms) / sum(executions), avg(p50), avg(p95), avg(p99), max(most), sum(ms), sum(executions) FILTER (WHERE status <> 'ok') FROM $table WHERE $cut >= $since $([[ $question = rule_* ]] && echo "AND rule_id = 'rule-7'")"
+		;;
+	*:top_*)
+		echo "SELECT rule_id, sum(executions), avg(p95) FROM $table WHERE $cut >= $since GROUP BY 1 ORDER BY 3 DESC LIMIT 10"
+		;;
+	*:errors_*)
+		echo "SELECT category, status, sum(executions) FROM $table WHERE $cut >= $since AND status <> 'ok' GROUP BY 1, 2"
+		;;
+	esac
+}
+
+# ---------------------------------------------------------------------------
+# Data.
+# ---------------------------------------------------------------------------
+fill() {
+	local at=1 last
+
+	while [ "$at" -le "$events" ]; do
+		last=$((at + chunk - 1 < events ? at + chunk - 1 : events))
+		sql -c "CALL dashboard.stage($at, $last, $events, '$ends')" \
+			-c "SELECT * FROM aevon_ingest_from('dashboard.staging', tenant => 'org')" \
+			-c "CALL dashboard.copy_staged()" >/dev/null
+		at=$((last + 1))
+		# what is left for the end is the last five minutes' tail
+		if [ "$at" -le "$events" ]; then
+			sql -c "SELECT event_count FROM aevon_sweep()" >/dev/null
+		fi
+		echo "bench: $((at - 1)) of $events events" >&2
+	done
+	sql -c "SELECT event_count FROM aevon_sweep()" -c "CALL dashboard.roll_up()" -c "VACUUM ANALYZE" -c "CHECKPOINT" >/dev/null
+}
+
+# Five minutes' worth of events more, their sweep timed; the last are left as tail.
+sweeps_of_five_minutes() {
+	local round first total
+
+	for round in 1 2 3 4 5 6; do
+		first=$((events + (round - 1) * five_minutes + 1))
+		total=$((events + round * five_minutes))
+		sql -c "CALL dashboard.stage($first, $total, $total, '$ends')" \
+			-c "SELECT * FROM aevon_ingest_from('dashboard.staging', tenant => 'org')" \
+			-c "CALL dashboard.copy_staged()" >/dev/null
+		if [ "$round" -lt 6 ]; then
+			sql -c "CHECKPOINT" -c "\\timing on" -c "SELECT event_count FROM aevon_sweep()" |
+				awk '/^Time:/ {print $2}'
+		fi
+	done
+}
+
+# ---------------------------------------------------------------------------
+# Right?  Counts, sums, extremes and averages exactly, percentiles within 1 %.
+# ---------------------------------------------------------------------------
+check() {
+	local question wrong
+
+	for question in "${questions[@]}"; do
+		case $question in
+		all_* | rule_*)
+			wrong=$(sql -c "
+				WITH r AS (SELECT * FROM ($(statement raw "$question")) r (n, mean, p, most, total, failed)),
+				a AS ($(statement aevon "$question"))
+				SELECT count(*) FROM r, a
+				WHERE a.event_count = r.n AND (a.stats ->> 'sum')::numeric = r.total
+					AND (a.stats ->> 'max')::numeric = r.most AND abs((a.stats ->> 'avg')::numeric - r.mean) < 1e-9
+					AND abs((a.stats ->> 'p50')::numeric - p[1]) <= 0.01 * p[1]
+					AND abs((a.stats ->> 'p95')::numeric - p[2]) <= 0.01 * p[2]
+					AND abs((a.stats ->> 'p99')::numeric - p[3]) <= 0.01 * p[3]
+					$([[ $question = all_* ]] && echo "AND a.failed = r.failed")")
+			;;
+		top_*)
+			wrong=$(sql -c "
+				WITH r AS (SELECT rule_id, count(*) AS n, percentile_disc(0.95) WITHIN GROUP (ORDER BY ms) AS p95
+					FROM dashboard.metrics WHERE occurred_at >= '$ends'::timestamptz - interval '7 days' GROUP BY 1),
+				a AS ($(statement aevon "$question"))
+				SELECT (count(*) = 10 AND bool_and(a.event_count = r.n AND abs(a.value - r.p95) <= 0.01 * r.p95))::integer
+				FROM a JOIN r ON r.rule_id = a.key")
+			;;
+		errors_*)
+			wrong=$(sql -c "
+				WITH r AS ($(statement raw "$question")), a AS ($(statement aevon "$question"))
+				SELECT (NOT EXISTS (SELECT * FROM r EXCEPT SELECT dims ->> 'category', dims ->> 'status', event_count FROM a)
+					AND (SELECT count(*) FROM r) = (SELECT count(*) FROM a))::integer")
+			;;
+		esac
+		if [ "$wrong" != 1 ]; then
+			echo "bench: the answer to $question is not what a recount says" >&2
+			exit 1
+		fi
+	done
+}
+
+# ---------------------------------------------------------------------------
+# Time.
+# ---------------------------------------------------------------------------
+# inside SYSTEM QUESTION CALLS: median inside the server, ms
+inside() {
+	sql -c "SELECT dashboard.median_ms(\$q\$$(statement "$1" "$2")\$q\$, $3)"
+}
+
+# at_clients SYSTEM QUESTION CLIENTS: p50 and p95 of latency, ms
+at_clients() {
+	local dir=$TMPDIR/latency
+
+	rm -rf "$dir" && mkdir "$dir"
+	statement "$1" "$2" >"$dir/script"
+	(cd "$dir" && pgbench -n -M prepared -c "$3" -j 2 -T "$seconds" -l -f script bench >/dev/null 2>&1)
+	cat "$dir"/pgbench_log.* | awk '{print $3 / 1000}' >"$dir/all"
+	echo "$(percentile 0.5 <"$dir/all") $(percentile 0.95 <"$dir/all")"
+}
+
+# Private memory of all backends while `clients` ask, MB
+memory() {
+	local dir=$TMPDIR/memory pid total=0 kb
+
+	mkdir -p "$dir"
+	statement aevon top_7d >"$dir/script"
+	(cd "$dir" && exec pgbench -n -M prepared -c "$clients" -j 2 -T "$seconds" -f script bench >/dev/null 2>&1) &
+	sleep $((seconds > 2 ? seconds - 1 : 1))
+	for pid in $(sql -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'"); do
+		kb=$(awk '/^RssAnon:/ {print $2}' "/proc/$pid/status" 2>/dev/null || echo 0)
+		total=$((total + ${kb:-0}))
+	done
+	wait $!
+	echo $((total / 1024))
+}
+
+cluster_start "${settings[@]}"
+createdb bench
+export PGDATABASE=bench
+sql -c "CREATE EXTENSION aevon" -f bench/dashboard.sql -c "CALL dashboard.define_rules()"
+sql <<-'EOS'
+	CREATE FUNCTION dashboard.median_ms(question text, calls integer) RETURNS numeric LANGUAGE plpgsql AS $$
+	DECLARE
+		began timestamptz;
+		times double precision[] := '{}';
+	BEGIN
+		EXECUTE 'PREPARE question AS ' || question;
+		FOR i IN 1 .. calls LOOP
+			began := clock_timestamp();
+			EXECUTE 'EXECUTE question';
+			times := times || extract(epoch FROM clock_timestamp() - began)::double precision * 1000;
+		END LOOP;
+		DEALLOCATE question;
+		RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) FROM unnest(times) t)::numeric(12, 3);
+	END
+	$$;
+EOS
+report "# The dashboard's questions" "" \
+	"$events executions in 30 days, 500 rules, written by bench/dashboard.sh on $(nproc) cores, PostgreSQL $(sql -c 'SHOW server_version' | cut -d' ' -f1), $(date -u +%F)." \
+	"The last $five_minutes are not swept: nothing is stale. Every answer of Aevon was first compared with a recount of the raw table: percentiles within 1 %, all else exactly."
+fill
+swept=$(sweeps_of_five_minutes | median)
+check
+report "" "| question | inside the server, ms: Aevon | by day | by hour | raw table | $clients clients, p50 / p95 ms: Aevon | by hour | p95, Aevon / by hour |" "|---|--:|--:|--:|--:|--:|--:|--:|"
+for question in "${questions[@]}"; do
+	own=$(inside aevon "$question" "$calls")
+	day=$(inside day "$question" 20)
+	hour=$(inside hour "$question" 10)
+	raw=$(inside raw "$question" 1)
+	read -r own50 own95 <<<"$(at_clients aevon "$question" "$clients")"
+	read -r hour50 hour95 <<<"$(at_clients hour "$question" "$clients")"
+	report "| $(title_of "$question") | $own | $day | $hour | $raw | $(calc %.1f "$own50") / $(calc %.1f "$own95") | $(calc %.0f "$hour50") / $(calc %.0f "$hour95") | 1/$(calc %.0f "$hour95 / $own95") |"
+done
+report "" "The roll-ups are wrong at the ends of a range (whole hours or days only), average percentiles, and lack what came since they were made." \
+	"" "- five minutes' worth of events ($five_minutes) are swept in $swept ms (median of five; wanted: under 200)" \
+	"- private memory of $clients backends that ask for the ten slowest rules: $(memory) MB (wanted: under 1,000)" \
+	"- size: log with indexes and keys $(sql -c "SELECT pg_size_pretty(sum(pg_total_relation_size(c.oid))) FROM pg_class c WHERE c.oid IN ('aevon.event_log_p1'::regclass, 'aevon.event_keys'::regclass)"), buckets $(sql -c "SELECT pg_size_pretty(sum(pg_total_relation_size(c.oid))) FROM pg_class c WHERE c.relname LIKE 'buckets_1_' AND c.relnamespace = 'aevon'::regnamespace AND c.relkind = 'r'"), raw table with two indexes $(sql -c "SELECT pg_size_pretty(pg_total_relation_size('dashboard.metrics'))"), hourly roll-up $(sql -c "SELECT pg_size_pretty(pg_total_relation_size('dashboard.by_hour'))")"
+cluster_stop
