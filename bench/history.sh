@@ -3,13 +3,15 @@
 #   1 aevon_snapshot by what changed, with little and with much history behind it
 #   2 as_of reads beside plain ones, an hour, a day and 20 days back, on a log of
 #     30 days whose events keep the time they arrived
-# Settings: BENCH_PARTS="snapshot as_of", BENCH_SERIES (10000), BENCH_DAYS (30),
+#   3 aevon.daily_metrics, all of it and one series by aevon_daily_metrics, with
+#     few and with many series
+# Settings: BENCH_PARTS="snapshot as_of daily", BENCH_SERIES (10000), BENCH_DAYS (30),
 # BENCH_EVENTS (5000000), BENCH_CALLS (1000).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/cluster.sh
 
-parts=${BENCH_PARTS:-snapshot as_of}
+parts=${BENCH_PARTS:-snapshot as_of daily}
 series=${BENCH_SERIES:-10000}
 days=${BENCH_DAYS:-30}
 events=${BENCH_EVENTS:-5000000}
@@ -162,6 +164,53 @@ bench_as_of() {
 	done
 	report "" "One rule over 30 days, unaligned, nothing in the tail; median of $calls calls inside the server; every answer was compared with a recount first. Ago is counted from the last arrival."
 	cluster_stop
+}
+
+# ---------------------------------------------------------------------------
+# 3. Daily metrics: one rule, 60 days of so many series, a third of them twice.
+# ---------------------------------------------------------------------------
+# took_us QUERY: the median time of its calls inside the server, microseconds
+took_us() {
+	sql -v query="$1" -v calls="$calls" <<-'EOS'
+		SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY bench.took_us(:'query'))::numeric(12, 0)
+		FROM generate_series(1, :calls);
+	EOS
+}
+
+bench_daily() {
+	local some days_there snapshots whole one events view
+
+	report "" "## Daily metrics: 60 days, one rule" "" \
+		"| series | series-days | snapshots | whole view, ms | a series-day, us | one series by aevon_daily_metrics, us | its events by aevon_events, us | by the view aevon.events, ms |" \
+		"|--:|--:|--:|--:|--:|--:|--:|--:|"
+	for some in "$((series / 10))" "$series"; do
+		start
+		sql -c "SELECT aevon_drop_rule(r, 't') FROM unnest('{calls,least,most}'::text[]) r" >/dev/null
+		sql <<-'EOS'
+			CREATE FUNCTION bench.took_us(query text) RETURNS double precision LANGUAGE plpgsql VOLATILE AS $$
+			DECLARE
+				began timestamptz := clock_timestamp();
+			BEGIN
+				EXECUTE query;
+				RETURN extract(epoch FROM clock_timestamp() - began)::double precision * 1000000;
+			END
+			$$;
+		EOS
+		change "$some" 0 60
+		snapshot >/dev/null
+		change "$((some / 3))" 0 60
+		snapshot >/dev/null
+		sql -c "VACUUM ANALYZE" -c "CHECKPOINT"
+		days_there=$(sql -c "SELECT count(*) FROM aevon.daily_metrics")
+		snapshots=$(sql -c "SELECT count(*) FROM aevon.snapshots")
+		whole=$(calls=5 took_us "SELECT count(*) FROM aevon.daily_metrics")
+		one=$(took_us "SELECT * FROM aevon_daily_metrics('t', 'u77', 'amount')")
+		events=$(took_us "SELECT * FROM aevon_events('t', 'u77')")
+		view=$(calls=5 took_us "SELECT * FROM aevon.events WHERE tenant = 't' AND principal = 'u77'")
+		report "| $some | $days_there | $snapshots | $(calc %.0f "$whole / 1000") | $(calc %.1f "$whole / $days_there") | $one | $events | $(calc %.0f "$view / 1000") |"
+		cluster_stop
+	done
+	report "" "The tenant's own series is one more. Medians of 5 calls for the views, of $calls for the functions; every day is settled, so value, event_count and late_share are all judged."
 }
 
 report "# History: results" "" \

@@ -17,12 +17,15 @@ END
 $$;
 SELECT aevon_snapshot();
 SELECT principal, count(*), count(DISTINCT value) FROM aevon.daily_metrics WHERE tenant = 'numbers' GROUP BY 1 ORDER BY 1;
-SELECT principal, day, (anomaly->'value'->>'value')::numeric = 1e100 AS cut FROM aevon.daily_metrics
-WHERE tenant = 'numbers' AND principal = 'tiny' AND anomaly IS NOT NULL ORDER BY 1, 2;
 -- two days are 48 hours, also where a day of the time zone has 23
 SET aevon.clock = '2024-03-31 23:30+00';
 SELECT principal, day, status FROM aevon.daily_metrics WHERE tenant = 'numbers' AND principal = 'tiny' AND day = '2024-03-29';
 SET aevon.clock = '2024-04-01 00:00+00';
 SELECT principal, day, status FROM aevon.daily_metrics WHERE tenant = 'numbers' AND principal = 'tiny' AND day = '2024-03-29';
+-- a settled day's flag has its figures to the last digit: here the score is 0.6745 * (1e307 - 2.5e-307) / 1.5e-307
+SELECT principal, day, (anomaly->'value'->>'value')::numeric = 1e307 AS value, anomaly->'value'->>'median' = (2.5e-307)::text AS median,
+	(anomaly->'value'->>'mad')::numeric = 1.5e-307 AS mad, anomaly->'value'->'days' AS days,
+	abs((anomaly->'value'->>'score')::numeric - 0.6745 * (1e307 - 2.5e-307) / 1.5e-307) < 0.01 AS score FROM aevon.daily_metrics
+WHERE tenant = 'numbers' AND principal IS NOT NULL AND anomaly IS NOT NULL ORDER BY 1, 2;
 RESET aevon.clock;
 SELECT aevon_drop_rule('n', 'numbers');

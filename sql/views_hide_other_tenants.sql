@@ -112,7 +112,6 @@ SELECT * FROM aevon.events_of('{1,2,3,4,5,6,7,8,9}');
 SELECT * FROM aevon.pre_aggregates_of('{1,2,3,4,5,6,7,8,9}');
 SELECT * FROM aevon.rejected_events_of('{1,2,3,4,5,6,7,8,9}');
 SELECT * FROM aevon.rule_versions_of('{1,2,3,4,5,6,7,8,9}');
-SELECT * FROM aevon.daily_metrics_of('{1,2,3,4,5,6,7,8,9}');
 
 -- nor does the server print the plan of what runs inside
 SET client_min_messages = log;

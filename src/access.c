@@ -14,10 +14,12 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -175,6 +177,23 @@ List *
 aevon_access_readable(void)
 {
 	return aevon_access_allowed(NULL, AEVON_PRIVILEGE_READ) ? all_tenants() : bound_tenants();
+}
+
+Datum
+aevon_access_readable_keys(void)
+{
+	List	   *tenants = aevon_access_readable();
+	Datum	   *keys = palloc(Max(1, list_length(tenants)) * sizeof(Datum));
+	ListCell   *cell;
+
+	foreach(cell, tenants)
+	{
+		const AevonTenant *tenant = lfirst(cell);
+
+		keys[foreach_current_index(cell)] = Int32GetDatum(tenant->tenant_key);
+	}
+	return PointerGetDatum(construct_array(keys, list_length(tenants), INT4OID,
+										   sizeof(int32), true, TYPALIGN_INT));
 }
 
 void

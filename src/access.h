@@ -58,6 +58,9 @@ extern bool aevon_access_bound(const char *tenant, AevonPrivilege privilege);
  */
 extern List *aevon_access_readable(void);
 
+/* Their keys, as a Datum: an array of integers.  To be asked before the switch. */
+extern Datum aevon_access_readable_keys(void);
+
 extern void aevon_access_enter(AevonAccess *access);
 extern void aevon_access_leave(const AevonAccess *access);
 

@@ -32,8 +32,7 @@ int			aevon_snapshot_interval_ms = 3600 * 1000;
 int			aevon_allowed_lateness_s = 2 * SECS_PER_DAY;
 int			aevon_compact_after_s = -1;
 double		aevon_compact_threshold = 0.01;
-
-static double anomaly_threshold = 3.5;	/* read by the view */
+double		aevon_anomaly_threshold = 3.5;
 
 static char *clock_setting = NULL;
 static TimestampTz clock_fixed_at = 0;	/* 0: not set */
@@ -124,7 +123,7 @@ define_snapshot_settings(void)
 	DefineCustomRealVariable("aevon.anomaly_threshold",
 							 "Modified z-score past which a day is flagged in aevon.daily_metrics.",
 							 "How far a day lies outside the same weekdays of the last eight weeks, in robust standard deviations.",
-							 &anomaly_threshold, 3.5, 0.1, 1000,
+							 &aevon_anomaly_threshold, 3.5, 0.1, 1000,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 }
 

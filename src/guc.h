@@ -25,6 +25,7 @@ extern int	aevon_compact_after_s;	/* age of days whose snapshots are thinned
 									 * out; -1 off */
 extern double aevon_compact_threshold;	/* share of count or sum; see
 										 * snapshot.h */
+extern double aevon_anomaly_threshold;	/* modified z-score; see outlier.h */
 extern char *aevon_config_dir;	/* rules loaded at worker start; may be "" */
 
 /* Defines every setting; called once, from _PG_init. */

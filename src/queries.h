@@ -165,9 +165,27 @@ AEVON_QUERY(VIEW_REJECTED_EVENTS,
 AEVON_QUERY(VIEW_RULE_VERSIONS,
 	"SELECT * FROM aevon.rule_versions_of($1)",
 	INT4ARRAYOID)
-AEVON_QUERY(VIEW_DAILY_METRICS,
-	"SELECT * FROM aevon.daily_metrics_of($1)",
+AEVON_QUERY(DAILY_SERIES,
+	"SELECT s.series_key, t.tenant, p.principal, r.name, r.version, r.operators[1]"
+	" FROM aevon.series s"
+	" JOIN aevon.tenants t ON t.tenant_key OPERATOR(pg_catalog.=) s.tenant_key"
+	" JOIN aevon.rules r ON r.measure_key OPERATOR(pg_catalog.=) s.measure_key"
+	" AND r.state OPERATOR(pg_catalog.=) 'active'"
+	" AND (r.tenant_key OPERATOR(pg_catalog.=) t.tenant_key"
+	" OR r.tenant_key OPERATOR(pg_catalog.=) 0 AND NOT EXISTS (SELECT FROM aevon.rules o"
+	" WHERE o.tenant_key OPERATOR(pg_catalog.=) t.tenant_key"
+	" AND o.name OPERATOR(pg_catalog.=) r.name"
+	" AND o.state OPERATOR(pg_catalog.=) 'active'))"
+	" LEFT JOIN aevon.principals p ON p.principal_key OPERATOR(pg_catalog.=) s.subject_key"
+	" WHERE s.tenant_key OPERATOR(pg_catalog.=) ANY ($1)"
+	" ORDER BY s.series_key, r.name",
 	INT4ARRAYOID)
+AEVON_QUERY(DAYS_OF_SERIES,
+	"SELECT day, taken_at, event_count, late_count, status, stats FROM aevon.snapshots"
+	" WHERE series_key OPERATOR(pg_catalog.=) $1 AND day OPERATOR(pg_catalog.>=) $2"
+	" AND day OPERATOR(pg_catalog.<) $3"
+	" ORDER BY day, revision",
+	INT8OID, INT4OID, INT4OID)
 AEVON_QUERY(LAST_SWEEP_ERROR,
 	"SELECT s.error_state, s.error_message, s.started_at FROM aevon.sweeps s"
 	" WHERE s.error_state IS NOT NULL AND NOT EXISTS (SELECT FROM aevon.sweeps n"

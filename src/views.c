@@ -6,15 +6,14 @@
  * counts the rows that a condition removed, and statistics of all tenants'
  * values shape the estimates.  So each view is the scan of a function here,
  * which runs the real query as the owner, for the tenants that its caller may
- * read.  No condition of the reader's gets inside.  Layer 3.
+ * read.  No condition of the reader's gets inside.
+ *		daily.c has the view aevon.daily_metrics.  Layer 3.
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "utils/array.h"
 
 #include "access.h"
 #include "catalog.h"
@@ -23,7 +22,6 @@
 #define PORTION 1000
 
 static Datum put_view(FunctionCallInfo fcinfo, AevonQuery query);
-static Datum readable_keys(void);
 static void put_rows(AevonQuery query, Datum readable, ReturnSetInfo *result);
 
 PG_FUNCTION_INFO_V1(aevon_view_events);
@@ -54,17 +52,10 @@ aevon_view_rule_versions(PG_FUNCTION_ARGS)
 	return put_view(fcinfo, AEVON_QUERY_VIEW_RULE_VERSIONS);
 }
 
-PG_FUNCTION_INFO_V1(aevon_view_daily_metrics);
-Datum
-aevon_view_daily_metrics(PG_FUNCTION_ARGS)
-{
-	return put_view(fcinfo, AEVON_QUERY_VIEW_DAILY_METRICS);
-}
-
 static Datum
 put_view(FunctionCallInfo fcinfo, AevonQuery query)
 {
-	Datum		readable = readable_keys();
+	Datum		readable = aevon_access_readable_keys();
 	AevonAccess access;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -74,24 +65,6 @@ put_view(FunctionCallInfo fcinfo, AevonQuery query)
 	aevon_catalog_finish();
 	aevon_access_leave(&access);
 	return (Datum) 0;
-}
-
-/* Of the caller: to be asked before the switch of user. */
-static Datum
-readable_keys(void)
-{
-	List	   *tenants = aevon_access_readable();
-	Datum	   *keys = palloc(Max(1, list_length(tenants)) * sizeof(Datum));
-	ListCell   *cell;
-
-	foreach(cell, tenants)
-	{
-		const AevonTenant *tenant = lfirst(cell);
-
-		keys[foreach_current_index(cell)] = Int32GetDatum(tenant->tenant_key);
-	}
-	return PointerGetDatum(construct_array(keys, list_length(tenants), INT4OID,
-										   sizeof(int32), true, TYPALIGN_INT));
 }
 
 static void

@@ -636,127 +636,16 @@ BEGIN ATOMIC
 END;
 REVOKE ALL ON FUNCTION aevon.rule_versions_of(integer[]) FROM PUBLIC;
 
--- The latest value of every day.  Resolved with nothing but pg_catalog on the
--- path, so that operators need not be spelled out.
-SET LOCAL search_path = pg_catalog, pg_temp;
 CREATE VIEW aevon.daily_metrics WITH (security_barrier) AS
 	SELECT tenant, principal COLLATE "C" AS principal, rule COLLATE "C" AS rule, version, day,
 		value, stats, event_count, late_count, status COLLATE "C" AS status, revisions,
 		taken_at, first_value, change, completeness, completeness_days, anomaly
 	FROM aevon.view_daily_metrics();
 
-CREATE FUNCTION aevon.daily_metrics_of(readable integer[]) RETURNS SETOF aevon.daily_metrics
-	LANGUAGE sql STABLE
-BEGIN ATOMIC
-	WITH settings AS MATERIALIZED (
-		SELECT aevon.clock() AS now,
-			-- in hours: a day of the session's time zone may have 23
-			make_interval(secs => extract(epoch FROM
-				current_setting('aevon.allowed_lateness')::interval)::double precision) AS lateness,
-			current_setting('aevon.anomaly_threshold')::double precision AS threshold
-	), latest AS (
-		SELECT t.tenant, p.principal, r.name AS rule, r.version, r.operators[1] AS operator,
-			s.series_key, n.day AS day_number, date '2000-01-01' + n.day AS day,
-			timestamptz '2000-01-01 00:00:00+00' + (n.day + 1) * interval '24 hours' AS day_end,
-			(n.stats ->> r.operators[1])::numeric AS value, n.stats, n.event_count, n.late_count,
-			n.status, n.revision, n.taken_at, c.revisions
-		FROM aevon.series s
-		JOIN aevon.tenants t ON t.tenant_key = s.tenant_key
-		JOIN aevon.rules r ON r.measure_key = s.measure_key AND r.state = 'active'
-			AND r.tenant_key IN (0, t.tenant_key)
-			AND (r.tenant_key <> 0 OR NOT EXISTS (
-				SELECT FROM aevon.rules own
-				WHERE own.tenant_key = t.tenant_key AND own.name = r.name AND own.state <> 'retired'))
-		LEFT JOIN aevon.principals p ON p.principal_key = s.subject_key
-		CROSS JOIN LATERAL (
-			SELECT day, max(revision) AS last_revision, count(*) AS revisions
-			FROM aevon.snapshots WHERE series_key = s.series_key GROUP BY day) c
-		JOIN aevon.snapshots n ON n.series_key = s.series_key AND n.day = c.day
-			AND n.revision = c.last_revision
-		WHERE s.tenant_key = ANY (readable)
-	)
-	SELECT l.tenant, l.principal, l.rule, l.version, l.day, l.value, l.stats, l.event_count,
-		l.late_count,
-		CASE WHEN l.status = 'provisional' AND g.now >= l.day_end + g.lateness THEN 'final'
-			ELSE l.status END AS status,
-		l.revisions, l.taken_at,
-		f.value AS first_value, trim_scale(l.value - f.value) AS change,
-		e.completeness, e.completeness_days,
-		a.anomaly
-	FROM latest l
-	CROSS JOIN settings g
-	-- what was reported first after the day's end
-	LEFT JOIN LATERAL (
-		SELECT (n.stats ->> l.operator)::numeric AS value
-		FROM aevon.snapshots n
-		WHERE n.series_key = l.series_key AND n.day = l.day_number AND n.taken_at >= l.day_end
-		ORDER BY n.revision LIMIT 1) f ON true
-	-- share of the events of earlier, settled days that was in at this age
-	LEFT JOIN LATERAL (
-		SELECT CASE WHEN count(*) >= 5 THEN round(least(avg(x.share), 1), 4) END AS completeness,
-			count(*) AS completeness_days
-		FROM (
-			SELECT coalesce((
-					SELECT n.event_count FROM aevon.snapshots n
-					WHERE n.series_key = l.series_key AND n.day = d.day
-						AND n.taken_at <= d.day_end + (g.now - l.day_end)
-					ORDER BY n.revision DESC LIMIT 1), 0)::numeric / d.event_count AS share
-			FROM (
-				SELECT DISTINCT ON (n.day) n.day, n.event_count,
-					timestamptz '2000-01-01 00:00:00+00' + (n.day + 1) * interval '24 hours' AS day_end
-				FROM aevon.snapshots n
-				WHERE n.series_key = l.series_key
-					AND n.day BETWEEN l.day_number - 60 AND l.day_number - 1
-				ORDER BY n.day, n.revision DESC) d
-			WHERE d.event_count > 0 AND d.day_end + g.lateness <= g.now) x
-		) e ON l.status = 'provisional' AND g.now >= l.day_end AND g.now < l.day_end + g.lateness
-	-- far outside the record of the same weekdays: modified z-score (Iglewicz
-	-- and Hoaglin, How to Detect and Handle Outliers, 1993); values are cut to
-	-- what squares and quotients of double precision can hold
-	LEFT JOIN LATERAL (
-		SELECT jsonb_object_agg(z.name, jsonb_build_object('value', z.value, 'median', z.median,
-				'mad', z.mad, 'score', z.score, 'days', z.days)) AS anomaly
-		FROM (
-			SELECT y.name, y.value, y.median, y.mad, y.days,
-				CASE WHEN y.mad > 0 THEN round((0.6745 * (y.value - y.median) / y.mad)::numeric, 2)
-					WHEN y.mean_ad > 0 THEN round(((y.value - y.median) / (1.253314 * y.mean_ad))::numeric, 2)
-				END AS score,
-				y.mad = 0 AND y.mean_ad = 0 AND y.value <> y.median AS unheard_of
-			FROM (
-				SELECT m.name, m.value, k.median, count(*) AS days,
-					percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(v.value - k.median)) AS mad,
-					avg(abs(v.value - k.median)) AS mean_ad
-				FROM (VALUES ('value', round(least(greatest(l.value, -1e100), 1e100), 100)::double precision),
-						('event_count', l.event_count::double precision),
-						('late_share', l.late_count::double precision / nullif(l.event_count, 0))
-					) m (name, value)
-				CROSS JOIN LATERAL (
-					SELECT array_agg(o.sample) AS samples,
-						percentile_cont(0.5) WITHIN GROUP (ORDER BY o.sample) AS median
-					FROM (
-						SELECT DISTINCT ON (n.day) CASE m.name
-								WHEN 'value' THEN round(least(greatest((n.stats ->> l.operator)::numeric, -1e100), 1e100), 100)::double precision
-								WHEN 'event_count' THEN n.event_count::double precision
-								ELSE n.late_count::double precision / nullif(n.event_count, 0) END AS sample
-						FROM aevon.snapshots n
-						WHERE n.series_key = l.series_key AND n.day = ANY (ARRAY(
-							SELECT l.day_number - 7 * w FROM generate_series(1, 8) w))
-						ORDER BY n.day, n.revision DESC) o
-					WHERE o.sample IS NOT NULL) k
-				CROSS JOIN LATERAL unnest(k.samples) v (value)
-				WHERE m.value IS NOT NULL
-				GROUP BY m.name, m.value, k.median) y
-			WHERE y.days >= 4) z
-		WHERE abs(z.score) > g.threshold OR z.unheard_of) a ON g.now >= l.day_end;
-END;
-REVOKE ALL ON FUNCTION aevon.daily_metrics_of(integer[]) FROM PUBLIC;
-SET LOCAL search_path = @extschema@;
-
 ALTER FUNCTION aevon.events_of(integer[]) OWNER TO aevon_owner;
 ALTER FUNCTION aevon.pre_aggregates_of(integer[]) OWNER TO aevon_owner;
 ALTER FUNCTION aevon.rejected_events_of(integer[]) OWNER TO aevon_owner;
 ALTER FUNCTION aevon.rule_versions_of(integer[]) OWNER TO aevon_owner;
-ALTER FUNCTION aevon.daily_metrics_of(integer[]) OWNER TO aevon_owner;
 ALTER VIEW aevon.events OWNER TO aevon_owner;
 ALTER VIEW aevon.daily_metrics OWNER TO aevon_owner;
 ALTER VIEW aevon.pre_aggregates OWNER TO aevon_owner;
@@ -855,6 +744,13 @@ CREATE FUNCTION aevon_history(tenant text, principal text DEFAULT NULL, rule tex
 		event_count bigint, late_count bigint, value numeric, delta numeric, stats jsonb, cut text)
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100
 	AS 'MODULE_PATHNAME', 'aevon_history_sql';
+
+CREATE FUNCTION aevon_daily_metrics(tenant text, principal text DEFAULT NULL,
+		rule text DEFAULT NULL, since date DEFAULT '-infinity', until date DEFAULT 'infinity',
+		dims jsonb DEFAULT NULL)
+	RETURNS SETOF aevon.daily_metrics
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100
+	AS 'MODULE_PATHNAME', 'aevon_daily_metrics_sql';
 
 CREATE FUNCTION aevon_explain(tenant text, principal text, rule text, day date,
 		revision integer DEFAULT NULL, dims jsonb DEFAULT NULL, max_rows integer DEFAULT 1000,
@@ -1029,6 +925,12 @@ Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@vers
 Result: by rule, day and revision: when it was taken, its status (provisional, final, revised), event_count, late_count (of these, ingested after the day''s end), value (the rule''s first operator), delta (against the revision before), stats (every statistic), cut.
 Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 0A000; 55000.';
 
+COMMENT ON FUNCTION aevon_daily_metrics(text, text, text, date, date, jsonb) IS
+'The rows of the view aevon.daily_metrics of one tenant or principal, in the time that these rows need.
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule; since, until: half-open range of UTC days; dims: not supported yet.
+Result: by rule and day: the columns of aevon.daily_metrics.
+Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 0A000; 55000.';
+
 COMMENT ON FUNCTION aevon_explain(text, text, text, date, integer, jsonb, integer, text) IS
 'The events behind a day of a metric, or behind one of its revisions.
 Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version; day: a UTC day; revision: what changed from the snapshot before to this one, NULL for every event of the day as of now; dims: not supported yet; max_rows: 1 to 100000; after: "position" of the last row of the page before.
@@ -1090,8 +992,6 @@ COMMENT ON FUNCTION aevon.rejected_events_of(integer[]) IS
 'Query of the view aevon.rejected_events, for the owner only. Argument: keys of tenants.';
 COMMENT ON FUNCTION aevon.rule_versions_of(integer[]) IS
 'Query of the view aevon.rule_versions, for the owner only. Argument: keys of tenants.';
-COMMENT ON FUNCTION aevon.daily_metrics_of(integer[]) IS
-'Query of the view aevon.daily_metrics, for the owner only. Argument: keys of tenants.';
 COMMENT ON FUNCTION aevon.worker_status() IS
 'One row per database that has a background worker or waits for one, as far as the current user may see. For the view aevon.workers.';
 
@@ -1348,9 +1248,9 @@ COMMENT ON COLUMN aevon.daily_metrics.revisions IS 'Number of snapshots kept of 
 COMMENT ON COLUMN aevon.daily_metrics.taken_at IS 'When the latest was taken.';
 COMMENT ON COLUMN aevon.daily_metrics.first_value IS 'The value of the first snapshot after the day''s end; NULL: none yet.';
 COMMENT ON COLUMN aevon.daily_metrics.change IS 'value less first_value.';
-COMMENT ON COLUMN aevon.daily_metrics.completeness IS 'Of a provisional day that is over: mean share of the events of the series'' settled days of the last 60 that was in at this age; 0.97 means about 97 % in. NULL with fewer than 5 such days.';
+COMMENT ON COLUMN aevon.daily_metrics.completeness IS 'Of a provisional day that is over: mean share of the events of the series'' settled days of the last 60 that was in at this age, by their snapshots up to that age; 0.97 means about 97 % in. NULL with fewer than 5 such days.';
 COMMENT ON COLUMN aevon.daily_metrics.completeness_days IS 'Number of days behind completeness.';
-COMMENT ON COLUMN aevon.daily_metrics.anomaly IS 'NULL, or what is far outside the same weekdays of the last 8 weeks (4 at least): of value, event_count and late_share those whose modified z-score (Iglewicz and Hoaglin, 1993) exceeds aevon.anomaly_threshold, each with value, median, mad, score and days. A value that differs where all days were alike has score null.';
+COMMENT ON COLUMN aevon.daily_metrics.anomaly IS 'NULL, or what is far outside the same weekdays of the last 8 weeks (4 at least): of value, event_count and late_share those whose modified z-score (Iglewicz and Hoaglin, 1993) exceeds aevon.anomaly_threshold, each with value, median, mad, score and days. Judged once the day is over; until it is settled against what those days were at the same age, and late_share not at all. A value that differs where all days were alike has score null.';
 COMMENT ON COLUMN aevon.snapshots.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.snapshots.cut_xmax IS 'The cut: stamps from here on are outside.';
 COMMENT ON COLUMN aevon.snapshots.taken_at IS 'When it was taken.';

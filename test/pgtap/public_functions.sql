@@ -7,6 +7,8 @@ INSERT INTO contract VALUES
 ('aevon_adopt', '', 'void', 'volatile'),
 ('aevon_chain_check', 'link_number bigint, link text', 'boolean', 'stable'),
 ('aevon_chain_head', '', 'TABLE(link_number bigint, link text, cut text, made_at timestamptz)', 'stable'),
+('aevon_daily_metrics', 'tenant text, principal text DEFAULT NULL, rule text DEFAULT NULL, since date DEFAULT ''-infinity'', '
+	'until date DEFAULT ''infinity'', dims jsonb DEFAULT NULL', 'SETOF aevon.daily_metrics', 'stable'),
 ('aevon_define_rule', 'name text, event_type text, operators text[], value text DEFAULT NULL, filter text DEFAULT NULL, '
 	'dimensions jsonb DEFAULT ''{}'', tenant text DEFAULT NULL, rollups text[] DEFAULT NULL', 'integer', 'volatile'),
 ('aevon_drop_rule', 'name text, tenant text DEFAULT NULL', 'void', 'volatile'),
