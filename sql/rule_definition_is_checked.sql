@@ -59,7 +59,7 @@ SELECT r.* FROM refusal($$SELECT aevon_define_rule('r', 'use', '{count}', NULL, 
 SELECT r.* FROM refusal($$SELECT aevon_define_rule('r', 'use', '{count}', NULL, '$.a.datetime() > 1', tenant => 'checked')$$) r;
 
 -- dimensions
-SELECT dimensions, r.* FROM unnest(ARRAY['[]', '"a"', '1', '{"a": 1}', '{"a": null}', '{"": "$.a"}', '{"a": "$."}', '{"a": "$.a.datetime()"}', '{"a": "$.a"}']) WITH ORDINALITY AS n (dimensions, i),
+SELECT dimensions, r.* FROM unnest(ARRAY['[]', '"a"', '1', '{"a": 1}', '{"a": null}', '{"": "$.a"}', '{"a": "$."}', '{"a": "$.a.datetime()"}', '{"a": "$"}']) WITH ORDINALITY AS n (dimensions, i),
 	refusal(format('SELECT aevon_define_rule(%L, %L, %L, dimensions => %L, tenant => %L)', 'r', 'use', '{count}', dimensions, 'checked')) r
 ORDER BY i;
 

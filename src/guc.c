@@ -26,6 +26,7 @@ int			aevon_max_databases = 1000;
 int			aevon_max_event_size_kb = 1024;
 int			aevon_max_future_s = SECS_PER_DAY;
 int			aevon_max_windows = 100000;
+int			aevon_max_series_per_rule = 100000;
 char	   *aevon_config_dir = NULL;
 
 int			aevon_snapshot_interval_ms = 3600 * 1000;
@@ -162,6 +163,11 @@ define_limits(void)
 							"Most windows that one read may return for one rule.",
 							"A read that would return more is refused with 54000.",
 							&aevon_max_windows, 100000, 1, INT_MAX / 8,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.max_series_per_rule",
+							"Number of series with dimension values past which a rule makes none for new combinations.",
+							"Events of combinations that a tenant has no series for are then folded together as __other__, until the rule is rebuilt.",
+							&aevon_max_series_per_rule, 100000, 0, INT_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 }
 

@@ -15,9 +15,10 @@ AEVON_QUERY(LOCK_CHECKPOINTS,
 	" ORDER BY c.measure_key FOR UPDATE OF c")
 AEVON_QUERY(MOVE_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = $2, cut_xip = $3, caught_up = $4,"
-	" swept_at = $5, event_count = event_count OPERATOR(pg_catalog.+) $6"
+	" swept_at = $5, event_count = event_count OPERATOR(pg_catalog.+) $6,"
+	" series_full = $7, series_count = $8"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
-	INT4OID, INT8OID, INT8ARRAYOID, BOOLOID, TIMESTAMPTZOID, INT8OID)
+	INT4OID, INT8OID, INT8ARRAYOID, BOOLOID, TIMESTAMPTZOID, INT8OID, BOOLOID, INT8OID)
 AEVON_QUERY(LOG_SWEEP,
 	"INSERT INTO aevon.sweeps (sweep_id, started_at, duration_ms, event_count,"
 	" bucket_count, measure_count, cut_xmax, cut_xip, by_worker, error_state, error_message)"
@@ -329,7 +330,7 @@ AEVON_QUERY(EMPTY_SKETCHES,
 	INT4OID)
 AEVON_QUERY(EMPTY_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = 0, cut_xip = '{}', caught_up = false,"
-	" event_count = 0"
+	" event_count = 0, series_full = false"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
 	INT4OID)
 AEVON_QUERY(COMPACT_SNAPSHOTS,

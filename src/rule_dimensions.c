@@ -42,11 +42,6 @@ aevon_rule_dimensions(const AevonRuleDefinition *definition)
 		push_string(&state, WJB_KEY, dimensions[i].name);
 		push_string(&state, WJB_VALUE, canonical_dimension(&dimensions[i]));
 	}
-	if (count > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("dimensions are not supported yet"),
-				 errhint("Define a rule with a filter for each value instead.")));
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 

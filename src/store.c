@@ -151,6 +151,24 @@ aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made
 	return series_key;
 }
 
+bool
+aevon_store_has_combination(AevonStore *store, AevonDims *dims)
+{
+	AevonSeries series = {dims->measure->measure_key, dims->tenant_key, -dims->tenant_key, dims};
+
+	if (dims->member < 0)
+		dims->member = aevon_store_find_series(store, &series) != 0;
+	return dims->member;
+}
+
+AevonDims *
+aevon_store_effective_dims(AevonStore *store, AevonDimsTable *table, AevonDims *dims, bool full)
+{
+	if (dims == NULL || dims->other || !full || aevon_store_has_combination(store, dims))
+		return dims;
+	return aevon_dims_other(table, dims->measure, dims->tenant_key, dims->grouping);
+}
+
 void
 aevon_store_list_series(AevonStore *store, const AevonSeriesRange *range,
 						AevonSeriesVisitor visitor, void *context)

@@ -50,6 +50,18 @@ extern int64 aevon_store_find_series(AevonStore *store, const AevonSeries *serie
 /* The same, made if missing; for writers. */
 extern int64 aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made);
 
+/* Has the tenant a series for these values?  Looked up once: dims->member. */
+extern bool aevon_store_has_combination(AevonStore *store, AevonDims *dims);
+
+/*
+ * The combination that an event of combination `dims` (all dimensions; NULL:
+ * there are none) counts for: its own if the tenant has a series for that, or
+ * new ones may still be made (not `full`, of the measure's checkpoint), else
+ * the other one.
+ */
+extern AevonDims *aevon_store_effective_dims(AevonStore *store, AevonDimsTable *table,
+											 AevonDims *dims, bool full);
+
 /*
  * Give every series of a measure, tenant and grouping to the visitor, by
  * subject: those of one subject, or (subject_key 0) of all.  `values` and

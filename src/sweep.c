@@ -7,16 +7,14 @@
  * rows; only then take the snapshot; fold what it sees of the tail, without
  * the own transaction's events; write buckets and cuts in one transaction.
  *
- * Events are folded into groups (measure, principal, minute) in memory.  Past
- * a bound the groups are merged into the buckets and memory is given back, so
- * that a backlog or a transaction of any size needs no more.
+ * Events are folded into groups in memory (groups.h), which are merged into the
+ * buckets whenever they have grown past a bound.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "commands/async.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -26,7 +24,6 @@
 #include "tcop/utility.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -35,62 +32,13 @@
 #include "chain.h"
 #include "correct.h"
 #include "cut.h"
-#include "fold.h"
+#include "groups.h"
 #include "guard.h"
 #include "guc.h"
 #include "log.h"
 #include "rule.h"
 #include "shmem.h"
-#include "store.h"
 #include "sweep.h"
-
-/* Groups are written out past either bound. */
-#define MAX_GROUPS 200000
-#define MAX_GROUP_BYTES (64 * 1024 * 1024)
-
-#define MINUTES_A_DAY 1440
-
-typedef struct GroupKey
-{
-	int64		minute;
-	int32		measure;		/* index in the batch */
-	int32		principal_key;
-} GroupKey;
-
-typedef struct FoldGroup
-{
-	GroupKey	key;
-	int32		tenant_key;
-	char		status;
-	AevonPartial partial;
-} FoldGroup;
-
-static inline uint32
-hash_group(const GroupKey *key)
-{
-	uint32		subject = hash_combine(murmurhash32((uint32) key->principal_key),
-									   (uint32) key->measure);
-
-	return hash_combine(subject, murmurhash32((uint32) key->minute));
-}
-
-static inline bool
-equal_groups(const GroupKey *a, const GroupKey *b)
-{
-	return a->minute == b->minute && a->measure == b->measure &&
-		a->principal_key == b->principal_key;
-}
-
-#define SH_PREFIX groups
-#define SH_ELEMENT_TYPE FoldGroup
-#define SH_KEY_TYPE GroupKey
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) hash_group(&(key))
-#define SH_EQUAL(table, a, b) equal_groups(&(a), &(b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
 
 /* Measures with the same cut, swept together. */
 typedef struct Batch
@@ -98,7 +46,9 @@ typedef struct Batch
 	AevonCut   *from;
 	int			count;
 	const AevonMeasure **measures;
-	int64	   *matched;		/* events that counted, per measure */
+	AevonFolded *folded;		/* of each measure */
+	bool	   *was_full;		/* likewise, when it was last reported */
+	AevonGroups *groups;
 	bool		caught_up;		/* before this sweep */
 } Batch;
 
@@ -110,9 +60,7 @@ typedef struct Sweep
 	int64		own_stamp;		/* 0: no id yet, so no events */
 	AevonCut   *target;
 	Snapshot	snapshot;
-	MemoryContext work;			/* groups */
-	MemoryContext event;		/* of one event */
-	groups_hash *groups;
+	const AevonRuleSet *rules;
 	AevonSweepResult *result;
 	TimestampTz started_at;
 } Sweep;
@@ -124,17 +72,8 @@ static Batch *next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints
 						 int *at);
 static void sweep_batch(Sweep *sweep, Batch *batch);
 static int64 fold_stamps(Sweep *sweep, Batch *batch, int64 from, int64 until);
-static void fold_row(Sweep *sweep, Batch *batch, AevonLogRow *row);
-static void start_groups(Sweep *sweep);
 static void write_groups(Sweep *sweep, Batch *batch);
-static void write_principals(Sweep *sweep, Batch *batch, AevonStore *store, FoldGroup **groups,
-							 int count);
-static void write_tenants(Sweep *sweep, Batch *batch, AevonStore *store, FoldGroup **groups,
-						  int count);
-static int	write_series(AevonStore *store, const AevonMeasure *measure, const FoldGroup *group,
-						 int32 subject_key, AevonWindowState *states, int count);
-static int	compare_by_principal(const void *a, const void *b);
-static int	compare_by_tenant(const void *a, const void *b);
+static void report_full(Sweep *sweep, const AevonMeasure *measure);
 static void move_checkpoints(Sweep *sweep, Batch *batch, const AevonCut *cut, bool caught_up);
 static void log_sweep(Sweep *sweep);
 static void report_progress(Sweep *sweep);
@@ -212,7 +151,6 @@ static void
 sweep_all(Sweep *sweep, int64 base)
 {
 	FullTransactionId own;
-	const AevonRuleSet *rules;
 	AevonCheckpoint *checkpoints;
 	const AevonCut *chained;
 	int64		max_events = sweep->max_events;
@@ -230,12 +168,8 @@ sweep_all(Sweep *sweep, int64 base)
 	if (FullTransactionIdIsValid(own))
 		sweep->own_stamp = base + (int64) U64FromFullTransactionId(own);
 
-	sweep->work = AllocSetContextCreate(CurrentMemoryContext, "aevon sweep groups",
-										ALLOCSET_DEFAULT_SIZES);
-	sweep->event = AllocSetContextCreate(CurrentMemoryContext, "aevon sweep event",
-										 ALLOCSET_DEFAULT_SIZES);
-	rules = aevon_rule_load(sweep->snapshot);
-	while ((batch = next_batch(rules, checkpoints, count, &at)) != NULL)
+	sweep->rules = aevon_rule_load(sweep->snapshot);
+	while ((batch = next_batch(sweep->rules, checkpoints, count, &at)) != NULL)
 	{
 		aevon_guard_check_cut(batch->from->xmax);
 		sweep_batch(sweep, batch);
@@ -243,8 +177,6 @@ sweep_all(Sweep *sweep, int64 base)
 	if (chained != NULL &&
 		aevon_chain_extend(sweep->snapshot, chained, sweep->target, max_events))
 		sweep->result->more = true;
-	MemoryContextDelete(sweep->work);
-	MemoryContextDelete(sweep->event);
 	UnregisterSnapshot(sweep->snapshot);
 }
 
@@ -258,7 +190,8 @@ next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints, int count, i
 	Batch	   *batch = palloc0(sizeof(Batch));
 
 	batch->measures = palloc(Max(count, 1) * sizeof(AevonMeasure *));
-	batch->matched = palloc0(Max(count, 1) * sizeof(int64));
+	batch->folded = palloc0(Max(count, 1) * sizeof(AevonFolded));
+	batch->was_full = palloc0(Max(count, 1) * sizeof(bool));
 	for (; *at < count && batch->count == 0; (*at)++)
 	{
 		AevonCheckpoint *first = &checkpoints[*at];
@@ -270,6 +203,7 @@ next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints, int count, i
 		for (int i = *at; i < count; i++)
 		{
 			AevonCheckpoint *other = &checkpoints[i];
+			AevonFolded *folded = &batch->folded[batch->count];
 			const AevonMeasure *measure;
 
 			if (other->cut == NULL || !aevon_cut_equal(other->cut, batch->from))
@@ -277,6 +211,9 @@ next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints, int count, i
 			measure = aevon_rule_measure(rules, other->measure_key);
 			if (measure == NULL)
 				continue;
+			folded->measure = measure;
+			folded->series_count = other->series_count;
+			folded->series_full = batch->was_full[batch->count] = other->series_full;
 			batch->measures[batch->count++] = measure;
 			batch->caught_up &= other->caught_up;
 			other->cut = NULL;
@@ -301,7 +238,7 @@ sweep_batch(Sweep *sweep, Batch *batch)
 		.measures = batch->measures,
 	};
 
-	start_groups(sweep);
+	batch->groups = aevon_groups_create(batch->folded, batch->count);
 	for (int i = 0; i < from->nxip; i++)
 	{
 		int64		stamp = from->xip[i];
@@ -314,6 +251,7 @@ sweep_batch(Sweep *sweep, Batch *batch)
 	if (from->xmax < end)
 		end = fold_stamps(sweep, batch, from->xmax, end);
 	write_groups(sweep, batch);
+	aevon_groups_delete(batch->groups);
 
 	complete = end == sweep->target->xmax;
 	if (!complete)
@@ -347,214 +285,54 @@ fold_stamps(Sweep *sweep, Batch *batch, int64 from, int64 until)
 			break;
 		}
 		last = row.stamp;
-		fold_row(sweep, batch, &row);
+		aevon_groups_fold(batch->groups, &row);
 		sweep->max_events--;
 		sweep->result->event_count++;
-		if (sweep->groups->members >= MAX_GROUPS ||
-			((sweep->result->event_count & 0xff) == 0 &&
-			 MemoryContextMemAllocated(sweep->work, true) > MAX_GROUP_BYTES))
-		{
+		if (aevon_groups_full(batch->groups))
 			write_groups(sweep, batch);
-			start_groups(sweep);
-		}
 	}
 	aevon_log_scan_end(scan);
 	return until;
-}
-
-static void
-fold_row(Sweep *sweep, Batch *batch, AevonLogRow *row)
-{
-	MemoryContext outer = MemoryContextSwitchTo(sweep->event);
-	GroupKey	key;
-
-	key.minute = aevon_window_of(row->occurred_at, AEVON_MINUTE);
-	key.principal_key = row->principal_key;
-	for (int i = 0; i < batch->count; i++)
-	{
-		AevonContribution contribution;
-		FoldGroup  *group;
-		bool		found;
-
-		if (!aevon_fold_evaluate(batch->measures[i], row, &contribution))
-			continue;
-		batch->matched[i]++;
-		key.measure = i;
-		group = groups_insert(sweep->groups, key, &found);
-		if (!found)
-		{
-			memset(&group->partial, 0, sizeof(group->partial));
-			group->tenant_key = row->tenant_key;
-		}
-		MemoryContextSwitchTo(sweep->work);
-		aevon_fold_apply(batch->measures[i], &contribution, &group->partial);
-		MemoryContextSwitchTo(sweep->event);
-	}
-	MemoryContextSwitchTo(outer);
-	MemoryContextReset(sweep->event);
-}
-
-static void
-start_groups(Sweep *sweep)
-{
-	MemoryContextReset(sweep->work);
-	sweep->groups = groups_create(sweep->work, 1024, NULL);
 }
 
 /* Merge all groups into the buckets. */
 static void
 write_groups(Sweep *sweep, Batch *batch)
 {
-	MemoryContext outer;
-	groups_iterator iterator;
-	AevonStore *store;
-	FoldGroup **groups;
-	FoldGroup  *group;
-	int			count = 0;
-
-	if (sweep->groups->members == 0)
-		return;
+	sweep->result->bucket_count += aevon_groups_write(batch->groups);
 	report_progress(sweep);
-
-	/* rows that this transaction has written must be seen */
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	outer = MemoryContextSwitchTo(sweep->work);
-	store = aevon_store_open(GetActiveSnapshot(), true);
-
-	groups = palloc(sweep->groups->members * sizeof(FoldGroup *));
-	groups_start_iterate(sweep->groups, &iterator);
-	while ((group = groups_iterate(sweep->groups, &iterator)) != NULL)
-		groups[count++] = group;
-	qsort(groups, count, sizeof(FoldGroup *), compare_by_principal);
-	write_principals(sweep, batch, store, groups, count);
-	qsort(groups, count, sizeof(FoldGroup *), compare_by_tenant);
-	write_tenants(sweep, batch, store, groups, count);
-
-	aevon_store_close(store);
-	MemoryContextSwitchTo(outer);
-	PopActiveSnapshot();
-	CommandCounterIncrement();
+	for (int i = 0; i < batch->count; i++)
+	{
+		if (batch->folded[i].series_full && !batch->was_full[i])
+			report_full(sweep, batch->measures[i]);
+		batch->was_full[i] = batch->folded[i].series_full;
+	}
 }
 
+/* For the operator, or for the server's log. */
 static void
-write_principals(Sweep *sweep, Batch *batch, AevonStore *store, FoldGroup **groups, int count)
+report_full(Sweep *sweep, const AevonMeasure *measure)
 {
-	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
+	const AevonRule *rule = NULL;
 
-	for (int i = 0; i < count;)
+	for (int i = 0; i < sweep->rules->rule_count; i++)
 	{
-		const GroupKey *key = &groups[i]->key;
-		const FoldGroup *first = groups[i];
-		int			n = 0;
-
-		for (; i < count && groups[i]->key.measure == key->measure &&
-			 groups[i]->key.principal_key == key->principal_key; i++)
-		{
-			states[n].window = groups[i]->key.minute;
-			states[n++].partial = &groups[i]->partial;
-		}
-		sweep->result->bucket_count += write_series(store, batch->measures[key->measure], first,
-													key->principal_key, states, n);
+		if (sweep->rules->rules[i].measure == measure &&
+			sweep->rules->rules[i].state != AEVON_RULE_RETIRED)
+			rule = &sweep->rules->rules[i];
 	}
-	pfree(states);
-}
-
-/* The whole tenant's state of a minute is merged from its principals'. */
-static void
-write_tenants(Sweep *sweep, Batch *batch, AevonStore *store, FoldGroup **groups, int count)
-{
-	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
-
-	for (int i = 0; i < count;)
-	{
-		const FoldGroup *first = groups[i];
-		int			n = 0;
-
-		for (; i < count && groups[i]->key.measure == first->key.measure &&
-			 groups[i]->tenant_key == first->tenant_key; i++)
-		{
-			if (n == 0 || states[n - 1].window != groups[i]->key.minute)
-			{
-				states[n].window = groups[i]->key.minute;
-				states[n++].partial = &groups[i]->partial;
-			}
-			else				/* principals are written: their states may go */
-				aevon_partial_merge(states[n - 1].partial, &groups[i]->partial);
-		}
-		sweep->result->bucket_count += write_series(store, batch->measures[first->key.measure],
-													first, -first->tenant_key, states, n);
-	}
-	pfree(states);
-}
-
-/* Minutes of one series into its minutes and, merged by day, into its days. */
-static int
-write_series(AevonStore *store, const AevonMeasure *measure, const FoldGroup *group,
-			 int32 subject_key, AevonWindowState *states, int count)
-{
-	AevonSeries series = {measure->measure_key, group->tenant_key, subject_key, NULL};
-	bool		made;
-	int64		series_key = aevon_store_make_series(store, &series, &made);
-	AevonSeriesTier where = {series_key, AEVON_TIER_1M, false};
-	int			written = aevon_store_merge(store, &where, states, count);
-	MemoryContext days = AllocSetContextCreate(CurrentMemoryContext, "aevon sweep days",
-											   ALLOCSET_SMALL_SIZES);
-	MemoryContext outer = MemoryContextSwitchTo(days);
-	AevonWindowState *day_states = palloc(count * sizeof(AevonWindowState));
-	int			n = 0;
-
-	CHECK_FOR_INTERRUPTS();
-	for (int i = 0; i < count; i++)
-	{
-		int64		day = aevon_window_of(states[i].window, MINUTES_A_DAY);
-
-		if (n == 0 || day_states[n - 1].window != day)
-		{
-			day_states[n].window = day;
-			day_states[n++].partial = palloc0(sizeof(AevonPartial));
-		}
-		aevon_partial_merge(day_states[n - 1].partial, states[i].partial);
-	}
-	where.tier = AEVON_TIER_1D;
-	written += aevon_store_merge(store, &where, day_states, n);
-	for (int i = 0; i < n; i++)
-		aevon_store_touch(store, series_key, day_states[i].window);
-	MemoryContextSwitchTo(outer);
-	MemoryContextDelete(days);
-	return written;
-}
-
-static int
-compare_by_principal(const void *a, const void *b)
-{
-	const GroupKey *x = &(*(FoldGroup *const *) a)->key;
-	const GroupKey *y = &(*(FoldGroup *const *) b)->key;
-
-	if (x->measure != y->measure)
-		return x->measure < y->measure ? -1 : 1;
-	if (x->principal_key != y->principal_key)
-		return x->principal_key < y->principal_key ? -1 : 1;
-	return x->minute < y->minute ? -1 : x->minute > y->minute ? 1 : 0;
-}
-
-static int
-compare_by_tenant(const void *a, const void *b)
-{
-	const FoldGroup *x = *(FoldGroup *const *) a;
-	const FoldGroup *y = *(FoldGroup *const *) b;
-
-	if (x->key.measure != y->key.measure)
-		return x->key.measure < y->key.measure ? -1 : 1;
-	if (x->tenant_key != y->tenant_key)
-		return x->tenant_key < y->tenant_key ? -1 : 1;
-	return x->key.minute < y->key.minute ? -1 : x->key.minute > y->key.minute ? 1 : 0;
+	if (rule != NULL)
+		ereport(WARNING,
+				(errmsg("rule \"%s\" has reached aevon.max_series_per_rule", rule->name),
+				 errdetail("Events whose combination of dimension values is new to a tenant are folded together as %s from now on; totals stay exact.",
+						   AEVON_OTHER),
+				 errhint("Take out a dimension with many values, or raise the setting and call aevon_rebuild().")));
 }
 
 static void
 move_checkpoints(Sweep *sweep, Batch *batch, const AevonCut *cut, bool caught_up)
 {
-	Datum		values[6];
+	Datum		values[8];
 
 	values[1] = Int64GetDatum(cut->xmax);
 	values[2] = aevon_cut_xip_datum(cut);
@@ -562,12 +340,15 @@ move_checkpoints(Sweep *sweep, Batch *batch, const AevonCut *cut, bool caught_up
 	values[4] = TimestampTzGetDatum(sweep->started_at);
 	for (int i = 0; i < batch->count; i++)
 	{
-		values[0] = Int32GetDatum(batch->measures[i]->measure_key);
-		values[5] = Int64GetDatum(batch->matched[i]);
+		const AevonFolded *folded = &batch->folded[i];
+
+		values[0] = Int32GetDatum(folded->measure->measure_key);
+		values[5] = Int64GetDatum(folded->matched);
+		values[6] = BoolGetDatum(folded->series_full);
+		values[7] = Int64GetDatum(folded->series_count);
 		aevon_catalog_run(AEVON_QUERY_MOVE_CHECKPOINT, values, NULL, false);
 		if (SPI_processed != 1)
-			elog(ERROR, "the checkpoint of measure %d is gone",
-				 batch->measures[i]->measure_key);
+			elog(ERROR, "the checkpoint of measure %d is gone", folded->measure->measure_key);
 	}
 	sweep->result->measure_count += batch->count;
 }
