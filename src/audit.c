@@ -17,6 +17,7 @@
 #include "dictionary.h"
 #include "errors.h"
 #include "guard.h"
+#include "stats.h"
 
 #define MAX_PAGE 100000			/* rows */
 
@@ -42,6 +43,7 @@ Datum
 aevon_events_sql(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {"tenant", "principal", "since", "until", "max_rows"};
+	instr_time	start = aevon_stats_start();
 	EventsPage	page;
 
 	for (int i = 0; i < lengthof(names); i++)
@@ -56,6 +58,7 @@ aevon_events_sql(PG_FUNCTION_ARGS)
 	check_page(&page);
 	InitMaterializedSRF(fcinfo, 0);
 	put_page(&page, (ReturnSetInfo *) fcinfo->resultinfo);
+	aevon_stats_count_read(AEVON_READ_EVENTS, start);
 	return (Datum) 0;
 }
 

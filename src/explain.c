@@ -30,6 +30,7 @@
 #include "errors.h"
 #include "fold.h"
 #include "rule.h"
+#include "stats.h"
 #include "store.h"
 #include "subject.h"
 #include "voids.h"
@@ -112,6 +113,7 @@ static char *position_text(const Position *position);
 Datum
 aevon_explain_sql(PG_FUNCTION_ARGS)
 {
+	instr_time	start = aevon_stats_start();
 	ExplainRequest request;
 	Explainer	explainer = {0};
 
@@ -120,6 +122,7 @@ aevon_explain_sql(PG_FUNCTION_ARGS)
 	explainer.request = &request;
 	explainer.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	explain(&explainer);
+	aevon_stats_count_read(AEVON_READ_EXPLAIN, start);
 	return (Datum) 0;
 }
 

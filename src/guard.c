@@ -50,6 +50,7 @@ static struct
 }			checked;
 
 static bool check_installation(void);
+static bool examine(const char **fault);
 static bool read_installation(Installation *installation);
 static bool is_own(const Installation *installation);
 static bool log_has_events(void);
@@ -124,6 +125,15 @@ aevon_guard_check(int64 *base)
 	return found;
 }
 
+const char *
+aevon_guard_fault(void)
+{
+	const char *fault;
+
+	(void) examine(&fault);
+	return fault;
+}
+
 void
 aevon_guard_check_cut(int64 cut_xmax)
 {
@@ -135,17 +145,29 @@ aevon_guard_check_cut(int64 cut_xmax)
 		raise_foreign("A cut lies above every transaction of this cluster.");
 }
 
+/* Make `checked` valid, or raise.  False if there is neither row nor event. */
+static bool
+check_installation(void)
+{
+	const char *fault;
+	bool		found = examine(&fault);
+
+	if (fault != NULL)
+		raise_foreign(fault);
+	return found;
+}
+
 /*
- * Make `checked` valid, or raise.  False if there is neither row nor event.
- * The lock comes first: taking it also takes in invalidations, and an
+ * Make `checked` valid, or find the fault.  The lock comes first: taking it also takes in invalidations, and an
  * aevon_adopt() cannot commit while it is held.
  */
 static bool
-check_installation(void)
+examine(const char **fault)
 {
 	Oid			relid = aevon_catalog_oid(AEVON_INSTALLATION);
 	Installation installation;
 
+	*fault = NULL;
 	LockRelationOid(relid, AccessShareLock);
 	if (checked.valid && checked.relid == relid)
 		return true;
@@ -155,13 +177,15 @@ check_installation(void)
 	if (!read_installation(&installation))
 	{
 		if (log_has_events())
-			raise_foreign("The log has events, but aevon.installation has no row.");
+			*fault = "The log has events, but aevon.installation has no row.";
 		return false;
 	}
 	if (!is_own(&installation))
-		raise_foreign("The tables were restored from a dump, or upgraded.");
-	if (!RecoveryInProgress() && log_is_ahead(installation.base))
-		raise_foreign("An event's stamp lies above every transaction of this cluster.");
+		*fault = "The tables were restored from a dump, or upgraded.";
+	else if (!RecoveryInProgress() && log_is_ahead(installation.base))
+		*fault = "An event's stamp lies above every transaction of this cluster.";
+	if (*fault != NULL)
+		return false;
 	checked.base = installation.base;
 	checked.valid = true;
 	return true;

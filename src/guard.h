@@ -27,6 +27,12 @@ extern int64 aevon_guard_base(void);
  */
 extern bool aevon_guard_check(int64 *base);
 
+/*
+ * For those who look only: what keeps readers and writers out, in a sentence,
+ * or NULL.  Raises nothing.
+ */
+extern const char *aevon_guard_fault(void);
+
 /* Raises the guard's 55000 if a cut lies above what this cluster can have stamped. */
 extern void aevon_guard_check_cut(int64 cut_xmax);
 

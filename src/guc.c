@@ -35,6 +35,20 @@ int			aevon_compact_after_s = -1;
 double		aevon_compact_threshold = 0.01;
 double		aevon_anomaly_threshold = 3.5;
 
+int			aevon_stat_databases = 32;
+int			aevon_stat_entries = 10000;
+
+int			aevon_alert_read_latency_ms = 100;
+int			aevon_alert_tail_events = 50000;
+int			aevon_alert_lag_s = 600;
+int			aevon_alert_backfill_s = 3600;
+double		aevon_alert_rejected_rate = 10;
+double		aevon_alert_conflict_rate = 10;
+double		aevon_alert_late_share = 0.2;
+double		aevon_alert_series_share = 0.8;
+int			aevon_alert_snapshot_s = 3 * 3600;
+
+
 static char *clock_setting = NULL;
 static TimestampTz clock_fixed_at = 0;	/* 0: not set */
 
@@ -42,6 +56,9 @@ static void define_sweep_settings(void);
 static void define_snapshot_settings(void);
 static void define_processes(void);
 static void define_limits(void);
+static void define_statistics(void);
+static void define_alerts(void);
+static void define_rate_alerts(void);
 static void define_clock(void);
 static bool check_clock(char **value, void **extra, GucSource source);
 static void assign_clock(const char *value, void *extra);
@@ -53,6 +70,9 @@ aevon_guc_define(void)
 	define_snapshot_settings();
 	define_processes();
 	define_limits();
+	define_statistics();
+	define_alerts();
+	define_rate_alerts();
 	define_clock();
 	DefineCustomStringVariable("aevon.config_dir",
 							   "Directory of the YAML rule files that a worker loads when it starts.",
@@ -169,6 +189,80 @@ define_limits(void)
 							"Events of combinations that a tenant has no series for are then folded together as __other__, until the rule is rebuilt.",
 							&aevon_max_series_per_rule, 100000, 0, INT_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+/* They size shared memory, so they are there only when preloaded. */
+static void
+define_statistics(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	DefineCustomIntVariable("aevon.stat_databases",
+							"Most databases with statistics in shared memory.",
+							"Each takes about 30 kB; 0: no statistics at all.",
+							&aevon_stat_databases, 32, 0, 10000,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.stat_entries",
+							"Most tenants and rules, of all databases, with statistics in shared memory.",
+							"Each takes about 160 bytes. Tenants past it are counted together.",
+							&aevon_stat_entries, 10000, 100, 10000000,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
+
+/* Thresholds of aevon_health and aevon.alerts. */
+static void
+define_alerts(void)
+{
+	DefineCustomIntVariable("aevon.alert_read_latency",
+							"Recent 95th percentile of read calls past which aevon_health warns.",
+							"In milliseconds if no unit is given; -1: never.",
+							&aevon_alert_read_latency_ms, 100, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.alert_tail_events",
+							"Number of events outside the buckets past which aevon_health warns.",
+							"-1: never.",
+							&aevon_alert_tail_events, 50000, -1, INT_MAX / 8,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.alert_lag",
+							"Age of the oldest event outside the buckets, or outside the chain, past which aevon_health warns.",
+							"In seconds if no unit is given; -1: never.",
+							&aevon_alert_lag_s, 600, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.alert_backfill",
+							"Age of a rule whose backfill is not done past which aevon_health warns.",
+							"In seconds if no unit is given; -1: never.",
+							&aevon_alert_backfill_s, 3600, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.alert_snapshot",
+							"Age of the last snapshots past which aevon_health warns, if days have changed since.",
+							"In seconds if no unit is given; -1: never.",
+							&aevon_alert_snapshot_s, 3 * 3600, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
+static void
+define_rate_alerts(void)
+{
+	DefineCustomRealVariable("aevon.alert_rejected_rate",
+							 "Rejected events a minute past which aevon_health warns.",
+							 "Over the last ten to twenty minutes; -1: never.",
+							 &aevon_alert_rejected_rate, 10, -1, 1e9,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("aevon.alert_conflict_rate",
+							 "Conflicting events a minute past which aevon_health warns.",
+							 "Over the last ten to twenty minutes; -1: never.",
+							 &aevon_alert_conflict_rate, 10, -1, 1e9,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("aevon.alert_late_share",
+							 "Share of late events past which aevon_health warns.",
+							 "Of those accepted in the last ten to twenty minutes, those of an earlier UTC day: 0.1 is ten percent; -1: never.",
+							 &aevon_alert_late_share, 0.2, -1, 1,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("aevon.alert_series_share",
+							 "Share of aevon.max_series_per_rule past which aevon_health warns.",
+							 "0.8 is eighty percent; -1: never.",
+							 &aevon_alert_series_share, 0.8, -1, 1,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 static void

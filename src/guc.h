@@ -27,6 +27,20 @@ extern int	aevon_compact_after_s;	/* age of days whose snapshots are thinned
 extern double aevon_compact_threshold;	/* share of count or sum; see
 										 * snapshot.h */
 extern double aevon_anomaly_threshold;	/* modified z-score; see outlier.h */
+extern int	aevon_stat_databases;	/* with statistics in shared memory; 0: none */
+extern int	aevon_stat_entries; /* tenants and rules with statistics */
+
+/* Thresholds of aevon_health; negative: that check is off. */
+extern int	aevon_alert_read_latency_ms;	/* p95 */
+extern int	aevon_alert_tail_events;
+extern int	aevon_alert_lag_s;
+extern int	aevon_alert_backfill_s;
+extern double aevon_alert_rejected_rate;	/* events a minute */
+extern double aevon_alert_conflict_rate;	/* events a minute */
+extern double aevon_alert_late_share;
+extern double aevon_alert_series_share;
+extern int	aevon_alert_snapshot_s;
+
 extern char *aevon_config_dir;	/* rules loaded at worker start; may be "" */
 
 /* Defines every setting; called once, from _PG_init. */

@@ -17,6 +17,7 @@
 #include "days.h"
 #include "metric.h"
 #include "rule.h"
+#include "stats.h"
 
 #define COLUMNS 11
 
@@ -35,12 +36,14 @@ static void put_row(const AevonRule *rule, HeapTuple tuple, TupleDesc descriptor
 Datum
 aevon_history_sql(PG_FUNCTION_ARGS)
 {
+	instr_time	start = aevon_stats_start();
 	AevonDays	days;
 	History		history = {&days, (ReturnSetInfo *) fcinfo->resultinfo};
 
 	aevon_days_read(fcinfo, &days);
 	InitMaterializedSRF(fcinfo, 0);
 	aevon_days_visit(&days, put_rule, &history);
+	aevon_stats_count_read(AEVON_READ_HISTORY, start);
 	return (Datum) 0;
 }
 
@@ -53,6 +56,7 @@ put_rule(void *context, const AevonRule *rule, int64 series_key)
 		Int32GetDatum(history->days->until)
 	};
 
+	aevon_stats_count_rule(rule->rule_key);
 	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_HISTORY, values, NULL, true);
 	for (uint64 i = 0; i < SPI_processed; i++)

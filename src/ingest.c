@@ -18,6 +18,7 @@
 #include "event.h"
 #include "guc.h"
 #include "intake.h"
+#include "outcome.h"
 #include "shmem.h"
 
 static const char *ingest_event(const AevonEvent *event);
@@ -78,7 +79,10 @@ ingest_event(const AevonEvent *event)
 	aevon_event_require_tenant(event->tenant);
 	aevon_access_require(event->tenant, AEVON_PRIVILEGE_INGEST);
 	if (!aevon_event_check(event, &problem))
+	{
+		aevon_outcome_count_refusal(event);
 		aevon_error_raise(&problem);
+	}
 
 	aevon_access_enter(&access);
 	appender = aevon_append_begin();
@@ -86,6 +90,7 @@ ingest_event(const AevonEvent *event)
 	aevon_append_end(appender);
 	aevon_access_leave(&access);
 
+	aevon_outcome_note(event, outcome);
 	if (outcome == AEVON_DUPLICATE)
 		return "duplicate";
 	if (outcome != AEVON_ACCEPTED)

@@ -12,6 +12,7 @@
 #include "guc.h"
 #include "hooks.h"
 #include "shmem.h"
+#include "stats.h"
 #include "worker.h"
 
 PG_MODULE_MAGIC;
@@ -27,6 +28,7 @@ _PG_init(void)
 	if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
 	{
 		aevon_shmem_request();
+		aevon_stats_request();
 		aevon_hooks_install();
 		aevon_launcher_register();
 	}

@@ -16,6 +16,7 @@
 #include "event.h"
 #include "guc.h"
 #include "intake.h"
+#include "outcome.h"
 #include "shmem.h"
 
 static void append_items(AevonIntake *intake, AevonIntakeItem *items, int count);
@@ -47,7 +48,11 @@ aevon_intake_put_problem(const AevonIntake *intake, AevonIntakeItem *item,
 						 const AevonProblem *problem)
 {
 	if (!intake->reject)
+	{
+		if (problem->sqlstate != ERRCODE_UNIQUE_VIOLATION)
+			aevon_outcome_count_refusal(&item->event);
 		aevon_intake_raise(intake, item, problem);
+	}
 	item->problem = palloc(sizeof(AevonProblem));
 	*item->problem = *problem;
 }
@@ -108,6 +113,7 @@ append_items(AevonIntake *intake, AevonIntakeItem *items, int count)
 		if (items[i].problem != NULL)
 		{
 			store_rejection(&items[i]);
+			aevon_outcome_note_rejection(&items[i].event);
 			intake->rejected++;
 		}
 	}
@@ -119,6 +125,7 @@ append_item(AevonIntake *intake, AevonAppender *appender, AevonIntakeItem *item)
 {
 	AevonOutcome outcome = aevon_append_event(appender, &item->event);
 
+	aevon_outcome_note(&item->event, outcome);
 	if (outcome == AEVON_ACCEPTED)
 		intake->accepted++;
 	else if (outcome == AEVON_DUPLICATE)

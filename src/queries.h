@@ -187,6 +187,57 @@ AEVON_QUERY(DAYS_OF_SERIES,
 	" AND day OPERATOR(pg_catalog.<) $3"
 	" ORDER BY day, revision",
 	INT8OID, INT4OID, INT4OID)
+AEVON_QUERY(RULE_TOTALS,
+	"SELECT * FROM aevon.rule_totals_of($1)",
+	INT4ARRAYOID)
+AEVON_QUERY(RULE_COUNTS,
+	"SELECT r.rule_key, r.tenant_key, t.tenant, r.name, r.version, c.event_count, c.caught_up"
+	" FROM aevon.rules r JOIN aevon.sweep_checkpoints c"
+	" ON c.measure_key OPERATOR(pg_catalog.=) r.measure_key"
+	" LEFT JOIN aevon.tenants t ON t.tenant_key OPERATOR(pg_catalog.=) r.tenant_key"
+	" WHERE r.state OPERATOR(pg_catalog.<>) 'retired' AND (r.tenant_key OPERATOR(pg_catalog.=) 0"
+	" OR r.tenant_key OPERATOR(pg_catalog.=) ANY ($1))"
+	" ORDER BY t.tenant NULLS FIRST, r.name, r.version",
+	INT4ARRAYOID)
+AEVON_QUERY(TABLE_SIZES,
+	"SELECT n.relname, (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(p.relid))::bigint"
+	" FROM pg_catalog.pg_partition_tree(n.oid) p)"
+	" FROM pg_catalog.pg_class n"
+	" WHERE n.relnamespace OPERATOR(pg_catalog.=) 'aevon'::pg_catalog.regnamespace"
+	" AND n.relname OPERATOR(pg_catalog.=) 'event_log'"
+	" UNION ALL SELECT n.relname, pg_catalog.pg_total_relation_size(n.oid)"
+	" FROM pg_catalog.pg_class n"
+	" WHERE n.relnamespace OPERATOR(pg_catalog.=) 'aevon'::pg_catalog.regnamespace"
+	" AND n.relkind OPERATOR(pg_catalog.=) 'r' AND n.relname OPERATOR(pg_catalog.!~) '^event_log'"
+	" ORDER BY 1")
+AEVON_QUERY(OLDEST_BACKFILL,
+	"SELECT r.name, r.tenant_key, r.defined_at FROM aevon.rules r JOIN aevon.sweep_checkpoints c"
+	" ON c.measure_key OPERATOR(pg_catalog.=) r.measure_key"
+	" WHERE r.state OPERATOR(pg_catalog.<>) 'retired' AND NOT c.caught_up"
+	" AND ($1 OR r.tenant_key OPERATOR(pg_catalog.=) 0"
+	" OR r.tenant_key OPERATOR(pg_catalog.=) ANY ($2))"
+	" ORDER BY r.defined_at LIMIT 1",
+	BOOLOID, INT4ARRAYOID)
+AEVON_QUERY(MOST_SERIES,
+	"SELECT pg_catalog.max(n.series_count) FROM ("
+	"SELECT pg_catalog.count(*) AS series_count FROM aevon.measures m"
+	" JOIN aevon.sweep_checkpoints c ON c.measure_key OPERATOR(pg_catalog.=) m.measure_key"
+	" JOIN aevon.series s ON s.measure_key OPERATOR(pg_catalog.=) m.measure_key"
+	" WHERE m.dimensions OPERATOR(pg_catalog.<>) '{}'::pg_catalog.jsonb"
+	" AND ($1 OR m.tenant_key OPERATOR(pg_catalog.=) ANY ($2))"
+	" GROUP BY m.measure_key) n",
+	BOOLOID, INT4ARRAYOID)
+AEVON_QUERY(SNAPSHOTS_DUE,
+	"SELECT EXISTS (SELECT FROM aevon.touched_days),"
+	" (SELECT pg_catalog.max(n.taken_at) FROM aevon.snapshots n),"
+	" (SELECT i.written_at FROM aevon.installation i)")
+AEVON_QUERY(RECENT_REJECTIONS,
+	"SELECT pg_catalog.sum(n.rejection_count)::bigint FROM aevon.tenants t CROSS JOIN LATERAL ("
+	"SELECT pg_catalog.count(*) AS rejection_count FROM aevon.rejections x"
+	" WHERE x.tenant_key OPERATOR(pg_catalog.=) t.tenant_key"
+	" AND x.rejected_at OPERATOR(pg_catalog.>) $1) n"
+	" WHERE $2 OR t.tenant_key OPERATOR(pg_catalog.=) ANY ($3)",
+	TIMESTAMPTZOID, BOOLOID, INT4ARRAYOID)
 AEVON_QUERY(LAST_SWEEP_ERROR,
 	"SELECT s.error_state, s.error_message, s.started_at FROM aevon.sweeps s"
 	" WHERE s.error_state IS NOT NULL AND NOT EXISTS (SELECT FROM aevon.sweeps n"

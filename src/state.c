@@ -25,6 +25,7 @@
 #include "json.h"
 #include "reader.h"
 #include "rule.h"
+#include "stats.h"
 #include "subject.h"
 
 /* Arguments of both functions, by position. */
@@ -89,16 +90,21 @@ static void push_stats(AevonJson *json, const AevonRule *rule, const AevonPartia
 Datum
 aevon_state_sql(PG_FUNCTION_ARGS)
 {
+	instr_time	start = aevon_stats_start();
 	Request		request = {0};
+	Datum		document;
 
 	unpack_request(fcinfo, &request);
 	answer_request(&request);
-	PG_RETURN_DATUM(state_document(&request));
+	document = state_document(&request);
+	aevon_stats_count_read(AEVON_READ_STATE, start);
+	PG_RETURN_DATUM(document);
 }
 
 Datum
 aevon_windows_sql(PG_FUNCTION_ARGS)
 {
+	instr_time	start = aevon_stats_start();
 	Request		request = {0};
 	RowBuilder	rows;
 
@@ -108,6 +114,7 @@ aevon_windows_sql(PG_FUNCTION_ARGS)
 	rows.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	for (int i = 0; i < list_length(request.rules); i++)
 		visit_lines(&request, list_nth(request.rules, i), add_row, &rows);
+	aevon_stats_count_read(AEVON_READ_WINDOWS, start);
 	return (Datum) 0;
 }
 
@@ -206,6 +213,8 @@ answer_request(Request *request)
 	request->rules = aevon_rule_select(rules, question->tenant_key, request->rule);
 	request->answer = aevon_reader_read(question, measures_of(request->rules));
 	aevon_access_leave(&access);
+	for (int i = 0; i < list_length(request->rules); i++)
+		aevon_stats_count_rule(((const AevonRule *) list_nth(request->rules, i))->rule_key);
 }
 
 static List *

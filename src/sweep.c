@@ -38,6 +38,8 @@
 #include "log.h"
 #include "rule.h"
 #include "shmem.h"
+#include "stats.h"
+#include "store.h"
 #include "sweep.h"
 
 /* Measures with the same cut, swept together. */
@@ -136,6 +138,8 @@ aevon_sweep_run(int64 max_events, bool by_worker, AevonSweepResult *result)
 		if (result->measure_count > 0)
 		{
 			log_sweep(&sweep);
+			aevon_stats_note_sweep(result->event_count, result->bucket_count,
+								   result->duration_ms, by_worker);
 			Async_Notify("aevon", "");
 		}
 		/* in a transaction of its own: its end must not keep definers waiting */

@@ -23,6 +23,7 @@
 #include "guard.h"
 #include "guc.h"
 #include "shmem.h"
+#include "stats.h"
 
 #define MAX_REASON 1000			/* characters */
 
@@ -122,6 +123,8 @@ insert_void(const Voiding *voiding)
 	values[6] = CStringGetTextDatum(voiding->voided_by);
 	aevon_catalog_run(AEVON_QUERY_ADD_VOID, values, NULL, false);
 	inserted = SPI_processed == 1;
+	if (inserted)
+		aevon_stats_note(tenant_key, AEVON_COUNT_VOIDED, 1);
 	aevon_catalog_finish();
 	return inserted;
 }

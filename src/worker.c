@@ -41,6 +41,7 @@
 #include "rulefile.h"
 #include "shmem.h"
 #include "snapshot.h"
+#include "stats.h"
 #include "sweep.h"
 #include "worker.h"
 
@@ -475,6 +476,7 @@ log_error(Worker *worker)
 	values[7] = BoolGetDatum(true);
 	values[8] = CStringGetTextDatum(unpack_sql_state(worker->error->sqlerrcode));
 	values[9] = CStringGetTextDatum(worker->error->message);
+	aevon_stats_count_sweep_error();
 
 	aevon_access_enter(&access);
 	if (SPI_connect() != SPI_OK_CONNECT)

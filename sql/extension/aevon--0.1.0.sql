@@ -482,6 +482,74 @@ CREATE FUNCTION aevon.worker_status(
 REVOKE ALL ON FUNCTION aevon.worker_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION aevon.worker_status() TO PUBLIC;
 
+-- The rows of the views aevon.stat_... and aevon.alerts.
+CREATE FUNCTION aevon.stat_sweeps(
+		OUT sweep_count bigint, OUT worker_sweep_count bigint, OUT event_count bigint,
+		OUT bucket_count bigint, OUT total_ms double precision, OUT mean_ms double precision,
+		OUT max_ms double precision, OUT error_count bigint, OUT last_sweep_at timestamptz,
+		OUT reset_at timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
+	AS 'MODULE_PATHNAME', 'aevon_stat_sweeps';
+REVOKE ALL ON FUNCTION aevon.stat_sweeps() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.stat_sweeps() TO PUBLIC;
+
+CREATE FUNCTION aevon.stat_rules(
+		OUT tenant text, OUT rule text, OUT version integer, OUT state text,
+		OUT series_count bigint, OUT event_count bigint, OUT skipped_count bigint,
+		OUT late_count bigint, OUT read_count bigint, OUT reset_at timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'aevon_stat_rules';
+REVOKE ALL ON FUNCTION aevon.stat_rules() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.stat_rules() TO PUBLIC;
+
+CREATE FUNCTION aevon.stat_tenants(
+		OUT tenant text, OUT accepted_count bigint, OUT duplicate_count bigint,
+		OUT rejected_count bigint, OUT conflict_count bigint, OUT refused_count bigint,
+		OUT voided_count bigint, OUT late_count bigint, OUT reset_at timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'aevon_stat_tenants';
+REVOKE ALL ON FUNCTION aevon.stat_tenants() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.stat_tenants() TO PUBLIC;
+
+CREATE FUNCTION aevon.stat_queries(
+		OUT function text, OUT call_count bigint, OUT total_ms double precision,
+		OUT mean_ms double precision, OUT p50_ms double precision, OUT p95_ms double precision,
+		OUT p99_ms double precision, OUT max_ms double precision, OUT reset_at timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 6
+	AS 'MODULE_PATHNAME', 'aevon_stat_queries';
+REVOKE ALL ON FUNCTION aevon.stat_queries() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.stat_queries() TO PUBLIC;
+
+CREATE FUNCTION aevon.health_checks(
+		OUT check_name text, OUT status text, OUT value double precision,
+		OUT threshold double precision, OUT unit text, OUT detail text, OUT hint text)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 12
+	AS 'MODULE_PATHNAME', 'aevon_health_sql';
+REVOKE ALL ON FUNCTION aevon.health_checks() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.health_checks() TO PUBLIC;
+
+-- The counts of all that one row holds; pure.
+CREATE FUNCTION aevon.bucket_totals(state bytea,
+		OUT event_count bigint, OUT skipped_count bigint, OUT late_count bigint)
+	RETURNS record
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'aevon_bucket_totals';
+REVOKE ALL ON FUNCTION aevon.bucket_totals(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.bucket_totals(bytea) TO PUBLIC;
+
+-- The histogram of aevon.stat_query on samples of one's own; pure.
+CREATE FUNCTION aevon.latency_quantile(samples_ms double precision[], quantile double precision)
+	RETURNS double precision
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'aevon_latency_quantile';
+REVOKE ALL ON FUNCTION aevon.latency_quantile(double precision[], double precision) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.latency_quantile(double precision[], double precision) TO PUBLIC;
+
 -- The rows of the views: EXPLAIN shows a scan of a function, and nothing of
 -- what is inside.  A plan over the tables would tell of other tenants, by its
 -- row counts and its estimates.  Each checks its caller, then runs the query
@@ -602,6 +670,55 @@ CREATE VIEW aevon.workers WITH (security_barrier) AS
 	FROM aevon.worker_status() w
 	LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) w.database_id;
 
+CREATE VIEW aevon.stat_sweep WITH (security_barrier) AS
+	SELECT * FROM aevon.stat_sweeps();
+
+CREATE VIEW aevon.stat_rule WITH (security_barrier) AS
+	SELECT * FROM aevon.stat_rules();
+
+CREATE VIEW aevon.stat_tenant WITH (security_barrier) AS
+	SELECT * FROM aevon.stat_tenants();
+
+CREATE VIEW aevon.stat_query WITH (security_barrier) AS
+	SELECT * FROM aevon.stat_queries();
+
+CREATE VIEW aevon.alerts WITH (security_barrier) AS
+	SELECT * FROM aevon.health_checks() c
+	WHERE c.status OPERATOR(pg_catalog.=) ANY ('{warning,critical}'::pg_catalog.text[]);
+
+-- What tables say of each live rule, of the tenants given; keys first.
+CREATE FUNCTION aevon.rule_totals_of(readable integer[],
+		OUT rule_key integer, OUT tenant_key integer, OUT tenant text, OUT rule text,
+		OUT version integer, OUT state text, OUT series_count bigint, OUT event_count bigint,
+		OUT skipped_count bigint, OUT late_count bigint)
+	RETURNS SETOF record
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT r.rule_key, r.tenant_key, t.tenant, r.name, r.version, r.state, n.series_count,
+		coalesce(e.event_count, 0), coalesce(e.skipped_count, 0), coalesce(e.late_count, 0)
+	FROM aevon.rules r
+	LEFT JOIN aevon.tenants t ON t.tenant_key OPERATOR(pg_catalog.=) r.tenant_key
+	CROSS JOIN LATERAL (
+		SELECT pg_catalog.count(*) AS series_count FROM aevon.series s
+		WHERE s.measure_key OPERATOR(pg_catalog.=) r.measure_key
+			AND s.tenant_key OPERATOR(pg_catalog.=) ANY (readable)) n
+	CROSS JOIN LATERAL (
+		SELECT pg_catalog.sum(u.event_count)::bigint AS event_count,
+			pg_catalog.sum(u.skipped_count)::bigint AS skipped_count,
+			pg_catalog.sum(u.late_count)::bigint AS late_count
+		FROM aevon.series s
+		JOIN aevon.buckets_1d b ON b.series_key OPERATOR(pg_catalog.=) s.series_key
+		CROSS JOIN LATERAL aevon.bucket_totals(b.state) u
+		WHERE s.measure_key OPERATOR(pg_catalog.=) r.measure_key
+			AND s.subject_key OPERATOR(pg_catalog.<) 0
+			AND s.dims_digest OPERATOR(pg_catalog.=) ''::bytea
+			AND s.tenant_key OPERATOR(pg_catalog.=) ANY (readable)) e
+	WHERE r.state OPERATOR(pg_catalog.<>) 'retired'
+		AND (r.tenant_key OPERATOR(pg_catalog.=) 0
+			OR r.tenant_key OPERATOR(pg_catalog.=) ANY (readable));
+END;
+REVOKE ALL ON FUNCTION aevon.rule_totals_of(integer[]) FROM PUBLIC;
+
 CREATE VIEW aevon.rejected_events WITH (security_barrier) AS
 	SELECT tenant, rejected_at, sqlstate COLLATE "C" AS sqlstate, reason, detail, payload
 	FROM aevon.view_rejected_events();
@@ -646,16 +763,23 @@ ALTER FUNCTION aevon.events_of(integer[]) OWNER TO aevon_owner;
 ALTER FUNCTION aevon.pre_aggregates_of(integer[]) OWNER TO aevon_owner;
 ALTER FUNCTION aevon.rejected_events_of(integer[]) OWNER TO aevon_owner;
 ALTER FUNCTION aevon.rule_versions_of(integer[]) OWNER TO aevon_owner;
+ALTER FUNCTION aevon.rule_totals_of(integer[]) OWNER TO aevon_owner;
 ALTER VIEW aevon.events OWNER TO aevon_owner;
 ALTER VIEW aevon.daily_metrics OWNER TO aevon_owner;
 ALTER VIEW aevon.pre_aggregates OWNER TO aevon_owner;
 ALTER VIEW aevon.status OWNER TO aevon_owner;
 ALTER VIEW aevon.workers OWNER TO aevon_owner;
 ALTER VIEW aevon.rejected_events OWNER TO aevon_owner;
+ALTER VIEW aevon.stat_sweep OWNER TO aevon_owner;
+ALTER VIEW aevon.stat_rule OWNER TO aevon_owner;
+ALTER VIEW aevon.stat_tenant OWNER TO aevon_owner;
+ALTER VIEW aevon.stat_query OWNER TO aevon_owner;
+ALTER VIEW aevon.alerts OWNER TO aevon_owner;
 ALTER VIEW aevon.rule_versions OWNER TO aevon_owner;
 GRANT USAGE ON SCHEMA aevon TO PUBLIC;
 GRANT SELECT ON aevon.daily_metrics, aevon.events, aevon.pre_aggregates, aevon.status, aevon.workers,
-	aevon.rejected_events, aevon.rule_versions TO PUBLIC;
+	aevon.rejected_events, aevon.rule_versions, aevon.stat_sweep, aevon.stat_rule,
+	aevon.stat_tenant, aevon.stat_query, aevon.alerts TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
 -- 5. The public API.  Each function checks its caller itself, before it
@@ -798,6 +922,22 @@ CREATE FUNCTION aevon_revoke(tenant text, role regrole, privilege text)
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'aevon_revoke_sql';
+
+CREATE FUNCTION aevon_health()
+	RETURNS TABLE (check_name text, status text, value double precision,
+		threshold double precision, unit text, detail text, hint text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 12
+	AS 'MODULE_PATHNAME', 'aevon_health_sql';
+
+CREATE FUNCTION aevon_metrics(tenant text DEFAULT NULL)
+	RETURNS text
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'aevon_metrics_sql';
+
+CREATE FUNCTION aevon_stat_reset(what text DEFAULT NULL)
+	RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'aevon_stat_reset_sql';
 
 CREATE FUNCTION aevon_schedule(sweep_schedule text DEFAULT '* * * * *')
 	RETURNS bigint
@@ -959,6 +1099,22 @@ Arguments: link_number; link: 64 hexadecimal digits.
 Result: whether the chain has this very link under this number. Together with an aevon_verify() that lists no ''chain'' and no ''event'', true means that since then no event and no void up to that link was changed, added or taken away.
 Errors: 22004 NULL argument; 22023 not a link; 42501 no ''operate'' privilege on ''*''.';
 
+COMMENT ON FUNCTION aevon_health() IS
+'Is anything wrong, and what to do about it: one row per check. The view aevon.alerts shows the rows that are warning or critical.
+Result: check_name: restore_guard, worker, read_latency, tail, lag, backfill, rejected_events, conflicts, late_events, series, snapshots, chain; status: ''ok'', ''warning'' (value past threshold), ''critical'' (past four times the threshold, or broken) or ''unknown'' (detail says why); value and threshold in unit; detail; hint: what to do. Thresholds are the settings aevon.alert_...; -1 switches a check off. Roles with ''operate'' on ''*'' or membership in pg_monitor get every check, over all tenants; other roles the checks that concern tenants, over those they may read; a role with no grant no row.
+Errors: none of its own.';
+
+COMMENT ON FUNCTION aevon_metrics(text) IS
+'All figures in Prometheus''s text exposition format (version 0.0.4), for an exporter or a gateway to pass on.
+Arguments: tenant: whose figures, each with the label tenant; NULL: those of the whole database, without names of tenants but for rules of tenants that the caller may read.
+Result: the document, in the database''s encoding: Prometheus wants UTF-8, so set client_encoding to it.
+Errors: 42501 no ''read'' privilege on the tenant or unknown tenant; with NULL, neither ''operate'' on ''*'' nor member of pg_monitor.';
+
+COMMENT ON FUNCTION aevon_stat_reset(text) IS
+'Set the cumulative statistics of this database to zero: those in shared memory. It is not undone by a rollback. What the views read from tables stays.
+Arguments: what: ''sweep'', ''rule'', ''tenant'' or ''query'', for the view of that name; NULL: all.
+Errors: 22023 unknown word; 42501 no ''operate'' privilege on ''*''.';
+
 COMMENT ON FUNCTION aevon_schedule(text) IS
 'Register a pg_cron job that calls aevon_sweep(), for servers that do not preload Aevon.
 Arguments: sweep_schedule: in pg_cron''s syntax, at least one sweep a minute is advised.
@@ -974,6 +1130,22 @@ COMMENT ON FUNCTION aevon.unpack_bucket(bytea, integer) IS
 'The windows packed in one row of a bucket table, by time. Pure: it sees nothing but its arguments. For the views.';
 COMMENT ON FUNCTION aevon.rule_status() IS
 'One row per rule version that the current user may see. For the view aevon.status.';
+COMMENT ON FUNCTION aevon.stat_sweeps() IS
+'The row of the view aevon.stat_sweep, for the current user.';
+COMMENT ON FUNCTION aevon.stat_rules() IS
+'The rows of the view aevon.stat_rule, for the current user.';
+COMMENT ON FUNCTION aevon.stat_tenants() IS
+'The rows of the view aevon.stat_tenant, for the current user.';
+COMMENT ON FUNCTION aevon.stat_queries() IS
+'The rows of the view aevon.stat_query, for the current user.';
+COMMENT ON FUNCTION aevon.health_checks() IS
+'The rows of aevon_health(), for the view aevon.alerts.';
+COMMENT ON FUNCTION aevon.bucket_totals(bytea) IS
+'Events of one row of a bucket table: all, those without a usable value, and late ones. Pure: it sees nothing but its argument.';
+COMMENT ON FUNCTION aevon.latency_quantile(double precision[], double precision) IS
+'A quantile of durations in ms as aevon.stat_query would show it: within 5 percent of percentile_disc. Pure: it sees nothing but its arguments. NULL without samples.';
+COMMENT ON FUNCTION aevon.rule_totals_of(integer[]) IS
+'Query of the view aevon.stat_rule, for the owner only. Argument: keys of tenants.';
 COMMENT ON FUNCTION aevon.view_events() IS
 'The rows of the view aevon.events, for the current user.';
 COMMENT ON FUNCTION aevon.view_pre_aggregates() IS
@@ -1071,6 +1243,61 @@ COMMENT ON COLUMN aevon.rule_versions.defined_by IS 'Role that defined it.';
 COMMENT ON COLUMN aevon.rule_versions.defined_at IS 'When it was defined.';
 COMMENT ON COLUMN aevon.rule_versions.active_at IS 'When it began to answer; NULL: not yet.';
 COMMENT ON COLUMN aevon.rule_versions.retired_at IS 'When it was replaced or dropped; NULL: it was not.';
+
+COMMENT ON VIEW aevon.stat_sweep IS 'Sweeps since the server started or the last reset: one row, for roles with operate on * or membership in pg_monitor. Empty when Aevon is not preloaded.';
+COMMENT ON COLUMN aevon.stat_sweep.sweep_count IS 'Sweeps that moved a cut and committed.';
+COMMENT ON COLUMN aevon.stat_sweep.worker_sweep_count IS 'Of these, by the background worker.';
+COMMENT ON COLUMN aevon.stat_sweep.event_count IS 'Log rows read.';
+COMMENT ON COLUMN aevon.stat_sweep.bucket_count IS 'Bucket rows written.';
+COMMENT ON COLUMN aevon.stat_sweep.total_ms IS 'Time they took, in milliseconds.';
+COMMENT ON COLUMN aevon.stat_sweep.mean_ms IS 'total_ms by sweep_count; NULL without sweeps.';
+COMMENT ON COLUMN aevon.stat_sweep.max_ms IS 'The longest, in milliseconds.';
+COMMENT ON COLUMN aevon.stat_sweep.error_count IS 'Failed sweeps of the worker.';
+COMMENT ON COLUMN aevon.stat_sweep.last_sweep_at IS 'When the last one committed; NULL: none yet.';
+COMMENT ON COLUMN aevon.stat_sweep.reset_at IS 'Since when this is counted.';
+
+COMMENT ON VIEW aevon.stat_rule IS 'What live rules hold and how often they are read: rules of all tenants and of tenants that the current user may read, with the figures of these tenants. All but read_count comes from tables.';
+COMMENT ON COLUMN aevon.stat_rule.tenant IS 'Whose rule; NULL: every tenant''s.';
+COMMENT ON COLUMN aevon.stat_rule.rule IS 'Name of the rule.';
+COMMENT ON COLUMN aevon.stat_rule.version IS 'Its version.';
+COMMENT ON COLUMN aevon.stat_rule.state IS 'building or active.';
+COMMENT ON COLUMN aevon.stat_rule.series_count IS 'Series that its measure keeps.';
+COMMENT ON COLUMN aevon.stat_rule.event_count IS 'Events inside its buckets.';
+COMMENT ON COLUMN aevon.stat_rule.skipped_count IS 'Of these, events that gave no usable number.';
+COMMENT ON COLUMN aevon.stat_rule.late_count IS 'Of these, events ingested after the end of their UTC day.';
+COMMENT ON COLUMN aevon.stat_rule.read_count IS 'Calls of aevon_state, aevon_windows, aevon_top, aevon_history and aevon_explain that asked for it, by all tenants; NULL when Aevon is not preloaded, and for a rule of all tenants unless one may see all statistics.';
+COMMENT ON COLUMN aevon.stat_rule.reset_at IS 'Since when read_count is counted; NULL when Aevon is not preloaded.';
+
+COMMENT ON VIEW aevon.stat_tenant IS 'What became of the events of each tenant that the current user may read, since the server started or the last reset. Empty when Aevon is not preloaded. Tenants past aevon.stat_entries stand together in a row whose tenant is NULL, for who may read all.';
+COMMENT ON COLUMN aevon.stat_tenant.tenant IS 'The tenant; NULL: those past aevon.stat_entries.';
+COMMENT ON COLUMN aevon.stat_tenant.accepted_count IS 'Events accepted; counted at commit.';
+COMMENT ON COLUMN aevon.stat_tenant.duplicate_count IS 'Events that were there already; counted at commit.';
+COMMENT ON COLUMN aevon.stat_tenant.rejected_count IS 'Events stored in aevon.rejected_events; counted at commit.';
+COMMENT ON COLUMN aevon.stat_tenant.conflict_count IS 'Events whose event_id was there with other content; counted at the call, as it mostly fails.';
+COMMENT ON COLUMN aevon.stat_tenant.refused_count IS 'Calls that failed for any other fault of an event; counted at the call.';
+COMMENT ON COLUMN aevon.stat_tenant.voided_count IS 'Events voided; counted at commit.';
+COMMENT ON COLUMN aevon.stat_tenant.late_count IS 'Of accepted_count, events ingested after the end of their UTC day.';
+COMMENT ON COLUMN aevon.stat_tenant.reset_at IS 'Since when this is counted.';
+
+COMMENT ON VIEW aevon.stat_query IS 'Calls of the public functions that read, since the server started or the last reset, for roles with operate on * or membership in pg_monitor. Calls that raised an error are not counted. Empty when Aevon is not preloaded.';
+COMMENT ON COLUMN aevon.stat_query.function IS 'Name of the function.';
+COMMENT ON COLUMN aevon.stat_query.call_count IS 'Calls that returned.';
+COMMENT ON COLUMN aevon.stat_query.total_ms IS 'Time they took, in milliseconds.';
+COMMENT ON COLUMN aevon.stat_query.mean_ms IS 'total_ms by call_count; NULL without calls.';
+COMMENT ON COLUMN aevon.stat_query.p50_ms IS 'Median, within 5 percent; NULL without calls.';
+COMMENT ON COLUMN aevon.stat_query.p95_ms IS '95th percentile, within 5 percent; NULL without calls.';
+COMMENT ON COLUMN aevon.stat_query.p99_ms IS '99th percentile, within 5 percent; NULL without calls.';
+COMMENT ON COLUMN aevon.stat_query.max_ms IS 'The longest call; NULL without calls.';
+COMMENT ON COLUMN aevon.stat_query.reset_at IS 'Since when this is counted.';
+
+COMMENT ON VIEW aevon.alerts IS 'The checks of aevon_health() that are warning or critical. docs/operations.md says what to do about each.';
+COMMENT ON COLUMN aevon.alerts.check_name IS 'Which check.';
+COMMENT ON COLUMN aevon.alerts.status IS 'warning or critical.';
+COMMENT ON COLUMN aevon.alerts.value IS 'What was measured, in unit.';
+COMMENT ON COLUMN aevon.alerts.threshold IS 'Past which it is a warning; critical past four times that.';
+COMMENT ON COLUMN aevon.alerts.unit IS 'Of value and threshold.';
+COMMENT ON COLUMN aevon.alerts.detail IS 'What was found, where the value does not say it.';
+COMMENT ON COLUMN aevon.alerts.hint IS 'What to do.';
 
 -- Tables ----------------------------------------------------------------------
 COMMENT ON TABLE aevon.installation IS 'The restore guard: at most one row, written by the first define_rule or ingest, that says for which cluster stamps are made.';

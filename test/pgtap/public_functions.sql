@@ -20,6 +20,8 @@ INSERT INTO contract VALUES
 	'late boolean, count_change integer, value_change numeric, voided_at timestamptz, reason text, voided_by text, "position" text)',
 	'stable'),
 ('aevon_grant', 'tenant text, role regrole, privilege text', 'void', 'volatile'),
+('aevon_health', '', 'TABLE(check_name text, status text, value double precision, threshold double precision, unit text, '
+	'detail text, hint text)', 'volatile'),
 ('aevon_history', 'tenant text, principal text DEFAULT NULL, rule text DEFAULT NULL, since date DEFAULT ''-infinity'', '
 	'until date DEFAULT ''infinity'', dims jsonb DEFAULT NULL',
 	'TABLE(rule text, day date, revision integer, taken_at timestamptz, status text, event_count bigint, late_count bigint, '
@@ -31,10 +33,12 @@ INSERT INTO contract VALUES
 ('aevon_ingest_from', 'source regclass, tenant text DEFAULT NULL, on_error text DEFAULT ''abort'', '
 	'OUT accepted bigint, OUT duplicate bigint, OUT rejected bigint', 'SETOF record', 'volatile'),
 ('aevon_load_rules', 'directory text, OUT rule text, OUT version integer, OUT changed boolean', 'SETOF record', 'volatile'),
+('aevon_metrics', 'tenant text DEFAULT NULL', 'text', 'volatile'),
 ('aevon_rebuild', 'rule text, tenant text DEFAULT NULL', 'void', 'volatile'),
 ('aevon_revoke', 'tenant text, role regrole, privilege text', 'void', 'volatile'),
 ('aevon_schedule', 'sweep_schedule text DEFAULT ''* * * * *''', 'bigint', 'volatile'),
 ('aevon_snapshot', '', 'bigint', 'volatile'),
+('aevon_stat_reset', 'what text DEFAULT NULL', 'void', 'volatile'),
 ('aevon_state', 'tenant text, principal text DEFAULT NULL, rule text DEFAULT NULL, since timestamptz DEFAULT ''-infinity'', '
 	'until timestamptz DEFAULT ''infinity'', granularity text DEFAULT ''total'', as_of timestamptz DEFAULT NULL, '
 	'dims jsonb DEFAULT NULL, group_by text[] DEFAULT NULL, timezone text DEFAULT ''UTC''', 'jsonb', 'stable'),

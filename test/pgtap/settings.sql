@@ -13,6 +13,15 @@ INSERT INTO contract VALUES
 ('aevon.max_future', 's', '86400', 'superuser'),
 ('aevon.max_windows', NULL, '100000', 'superuser'),
 ('aevon.chain', NULL, 'on', 'superuser'),
+('aevon.alert_read_latency', 'ms', '100', 'superuser'),
+('aevon.alert_tail_events', NULL, '50000', 'superuser'),
+('aevon.alert_lag', 's', '600', 'superuser'),
+('aevon.alert_backfill', 's', '3600', 'superuser'),
+('aevon.alert_rejected_rate', NULL, '10', 'superuser'),
+('aevon.alert_conflict_rate', NULL, '10', 'superuser'),
+('aevon.alert_late_share', NULL, '0.2', 'superuser'),
+('aevon.alert_series_share', NULL, '0.8', 'superuser'),
+('aevon.alert_snapshot', 's', '10800', 'superuser'),
 ('aevon.config_dir', NULL, '', 'sighup'),
 ('aevon.clock', NULL, '', 'superuser');
 SELECT plan((6 + (SELECT count(*) FROM contract))::integer);
