@@ -209,7 +209,7 @@ static void
 check_tail(Examination *ex)
 {
 	static const char *const hint =
-		"Look at the worker; if it is well, give it more of a core, or bound what comes in.";
+	"Look at the worker; if it is well, give it more of a core, or bound what comes in.";
 	AevonCheck *size = add_check(ex, "tail", hint);
 	AevonCheck *age = add_check(ex, "lag", hint);
 	int64		limit = Max(aevon_alert_tail_events, 0) * (int64) CRITICAL_FACTOR + 1;
@@ -363,7 +363,8 @@ check_lateness(Examination *ex)
 		  (double) ex->recent.recent[AEVON_COUNT_LATE] / accepted,
 		  aevon_alert_late_share, "share");
 	if (check->health == AEVON_HEALTH_CRITICAL)
-		check->health = AEVON_HEALTH_WARNING;	/* late events are counted all the same */
+		check->health = AEVON_HEALTH_WARNING;	/* late events are counted all
+												 * the same */
 }
 
 /* Series of the rule with dimensions that has the most, as a share of what it may have. */

@@ -26,6 +26,7 @@
 #include "json.h"
 #include "metric.h"
 #include "outlier.h"
+#include "stats.h"
 
 #define COLUMNS 17
 #define PORTION 1000			/* series that are in memory at a time, by
@@ -143,6 +144,7 @@ aevon_view_daily_metrics(PG_FUNCTION_ARGS)
 Datum
 aevon_daily_metrics_sql(PG_FUNCTION_ARGS)
 {
+	instr_time	start = aevon_stats_start();
 	AevonDays	days;
 	Daily		daily;
 	Question	question = {&daily, &days};
@@ -150,6 +152,7 @@ aevon_daily_metrics_sql(PG_FUNCTION_ARGS)
 	aevon_days_read(fcinfo, &days);
 	begin(&daily, days.since, days.until, fcinfo);
 	aevon_days_visit(&days, put_rule, &question);
+	aevon_stats_count_read(AEVON_READ_DAILY_METRICS, start);
 	return (Datum) 0;
 }
 

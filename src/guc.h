@@ -27,7 +27,7 @@ extern int	aevon_compact_after_s;	/* age of days whose snapshots are thinned
 extern double aevon_compact_threshold;	/* share of count or sum; see
 										 * snapshot.h */
 extern double aevon_anomaly_threshold;	/* modified z-score; see outlier.h */
-extern int	aevon_stat_databases;	/* with statistics in shared memory; 0: none */
+extern int	aevon_stat_databases;	/* with statistics; 0: none */
 extern int	aevon_stat_entries; /* tenants and rules with statistics */
 
 /* Thresholds of aevon_health; negative: that check is off. */

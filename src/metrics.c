@@ -81,7 +81,7 @@ aevon_metrics_sql(PG_FUNCTION_ARGS)
 {
 	char	   *tenant = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const AevonScope *scope = tenant != NULL ? aevon_scope_of_tenant(tenant) :
-		aevon_scope_of_caller();
+	aevon_scope_of_caller();
 	AevonTenantStats stats;
 	StringInfoData out;
 

@@ -232,10 +232,9 @@ AEVON_QUERY(SNAPSHOTS_DUE,
 	" (SELECT pg_catalog.max(n.taken_at) FROM aevon.snapshots n),"
 	" (SELECT i.written_at FROM aevon.installation i)")
 AEVON_QUERY(RECENT_REJECTIONS,
-	"SELECT pg_catalog.sum(n.rejection_count)::bigint FROM aevon.tenants t CROSS JOIN LATERAL ("
-	"SELECT pg_catalog.count(*) AS rejection_count FROM aevon.rejections x"
+	"SELECT pg_catalog.sum((SELECT pg_catalog.count(*) FROM aevon.rejections x"
 	" WHERE x.tenant_key OPERATOR(pg_catalog.=) t.tenant_key"
-	" AND x.rejected_at OPERATOR(pg_catalog.>) $1) n"
+	" AND x.rejected_at OPERATOR(pg_catalog.>) $1))::bigint FROM aevon.tenants t"
 	" WHERE $2 OR t.tenant_key OPERATOR(pg_catalog.=) ANY ($3)",
 	TIMESTAMPTZOID, BOOLOID, INT4ARRAYOID)
 AEVON_QUERY(LAST_SWEEP_ERROR,

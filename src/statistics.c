@@ -129,7 +129,7 @@ Datum
 aevon_stat_reset_sql(PG_FUNCTION_ARGS)
 {
 	int			groups = PG_ARGISNULL(0) ? AEVON_STATS_ALL :
-		parse_groups(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	parse_groups(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
 	aevon_access_require(NULL, AEVON_PRIVILEGE_OPERATE);
 	aevon_stats_reset(groups);

@@ -37,6 +37,18 @@ typedef enum EntryKind
 	ENTRY_RULE
 } EntryKind;
 
+/* Counters of sweeps; the longest stands apart. */
+typedef enum SweepCounter
+{
+	SWEEPS,
+	SWEEPS_BY_WORKER,
+	SWEEP_EVENTS,
+	SWEEP_BUCKETS,
+	SWEEP_TOTAL_US
+} SweepCounter;
+
+#define SWEEP_COUNTERS (SWEEP_TOTAL_US + 1)
+
 typedef struct EntryKey
 {
 	Oid			database;
@@ -45,14 +57,15 @@ typedef struct EntryKey
 	int32		key;
 } EntryKey;
 
-struct AevonStatsEntry
+typedef struct Entry
 {
 	EntryKey	key;			/* hash key */
 	pg_atomic_uint64 counts[AEVON_TENANT_COUNTERS]; /* of a rule: reads first */
 	pg_atomic_uint64 period;	/* number of the current one */
 	pg_atomic_uint32 recent[AEVON_TENANT_COUNTERS]; /* in that one */
 	pg_atomic_uint32 previous[AEVON_TENANT_COUNTERS];	/* in the one before */
-};
+} Entry;
+
 
 typedef struct FunctionStats
 {
@@ -66,14 +79,15 @@ typedef struct Block
 	Oid			database;		/* InvalidOid: free */
 	Oid			log;
 	pg_atomic_uint64 reset_at[AEVON_STATS_GROUPS];
-	pg_atomic_uint64 sweep[AEVON_SWEEP_COUNTERS];
+	pg_atomic_uint64 sweep[SWEEP_COUNTERS];
+	pg_atomic_uint64 longest_sweep_us;
 	pg_atomic_uint64 sweep_errors;
 	pg_atomic_uint64 last_sweep_at;
 	FunctionStats functions[AEVON_READ_FUNCTIONS];
 	pg_atomic_uint64 period;	/* of the durations that follow */
 	pg_atomic_uint32 recent[AEVON_HISTOGRAM_BUCKETS];
 	pg_atomic_uint32 previous[AEVON_HISTOGRAM_BUCKETS];
-	AevonStatsEntry others;		/* tenants that found no room */
+	Entry		others;			/* tenants that found no room */
 } Block;
 
 typedef struct SharedStats
@@ -90,8 +104,10 @@ static shmem_startup_hook_type previous_startup_hook = NULL;
 
 /* what this backend knows; good while the block is its installation's */
 static Block *own_block = NULL;
-static AevonStatsEntry *cached[CACHED_ENTRIES];
+static Entry *cached[CACHED_ENTRIES];
 
+static void add_tenant_note(void *target, const AevonNote *note);
+static void add_sweep_note(void *target, const AevonNote *note);
 static void request_memory(void);
 static void start_up(void);
 static Size area_size(void);
@@ -101,18 +117,18 @@ static Block *claim_block(Oid log);
 static Block *abandoned_block(void);
 static void clear_block(Block *which, Oid log);
 static void clear_functions(Block *which);
-static AevonStatsEntry *find_entry(EntryKind kind, int32 key, bool make);
-static AevonStatsEntry *make_entry(const EntryKey *key);
+static Entry *find_entry(EntryKind kind, int32 key, bool make);
+static Entry *make_entry(const EntryKey *key);
 static void drop_foreign_entries(void);
 static bool has_block(const EntryKey *key);
-static void clear_entry(AevonStatsEntry *entry);
+static void clear_entry(Entry *entry);
 static void add_recent(pg_atomic_uint64 *period, pg_atomic_uint32 *recent,
 					   pg_atomic_uint32 *previous, int count);
 static uint32 recent_sum(pg_atomic_uint64 *period, pg_atomic_uint32 *recent,
 						 pg_atomic_uint32 *previous);
 static uint64 current_period(void);
 static void raise_to(pg_atomic_uint64 *counter, uint64 value);
-static void add_tenant(AevonTenantStats *out, AevonStatsEntry *entry);
+static void add_tenant(AevonTenantStats *out, Entry *entry);
 static void reset_entries(Block *which, int groups);
 
 void
@@ -133,6 +149,7 @@ aevon_stats_function_name(AevonReadFunction function)
 		[AEVON_READ_TOP] = "aevon_top",
 		[AEVON_READ_EVENTS] = "aevon_events",
 		[AEVON_READ_HISTORY] = "aevon_history",
+		[AEVON_READ_DAILY_METRICS] = "aevon_daily_metrics",
 		[AEVON_READ_EXPLAIN] = "aevon_explain",
 	};
 
@@ -165,7 +182,7 @@ aevon_stats_count_read(AevonReadFunction function, instr_time start)
 void
 aevon_stats_count_rule(int32 rule_key)
 {
-	AevonStatsEntry *entry = find_entry(ENTRY_RULE, rule_key, true);
+	Entry	   *entry = find_entry(ENTRY_RULE, rule_key, true);
 
 	if (entry != NULL)
 		pg_atomic_fetch_add_u64(&entry->counts[0], 1);
@@ -174,61 +191,39 @@ aevon_stats_count_rule(int32 rule_key)
 void
 aevon_stats_note(int32 tenant_key, AevonTenantCounter counter, int64 n)
 {
-	AevonStatsEntry *entry = find_entry(ENTRY_TENANT, tenant_key, true);
+	Entry	   *entry = find_entry(ENTRY_TENANT, tenant_key, true);
 
 	if (entry != NULL)
-		aevon_statsnotes_add(entry, counter, n);
+		aevon_statsnotes_of(entry, add_tenant_note)->sums[counter] += n;
 }
 
 void
 aevon_stats_count(int32 tenant_key, AevonTenantCounter counter)
 {
-	AevonStatsEntry *entry = find_entry(ENTRY_TENANT, tenant_key, true);
-	int64		counts[AEVON_TENANT_COUNTERS] = {0};
+	Entry	   *entry = find_entry(ENTRY_TENANT, tenant_key, true);
+	AevonNote	note = {0};
 
-	counts[counter] = 1;
+	note.sums[counter] = 1;
 	if (entry != NULL)
-		aevon_stats_add_tenant(entry, counts);
-}
-
-void
-aevon_stats_add_tenant(AevonStatsEntry *entry, const int64 *counts)
-{
-	add_recent(&entry->period, entry->recent, entry->previous, AEVON_TENANT_COUNTERS);
-	for (int i = 0; i < AEVON_TENANT_COUNTERS; i++)
-		if (counts[i] != 0)
-		{
-			pg_atomic_fetch_add_u64(&entry->counts[i], counts[i]);
-			pg_atomic_fetch_add_u32(&entry->recent[i], (int32) counts[i]);
-		}
+		add_tenant_note(entry, &note);
 }
 
 void
 aevon_stats_note_sweep(int64 events, int64 buckets, double duration_ms, bool by_worker)
 {
+	Block	   *mine = block();
 	int64		duration_us = (int64) (duration_ms * 1000);
-	int64		counts[AEVON_SWEEP_COUNTERS] = {
-		[AEVON_SWEEPS] = 1,
-		[AEVON_SWEEPS_BY_WORKER] = by_worker,
-		[AEVON_SWEEP_EVENTS] = events,
-		[AEVON_SWEEP_BUCKETS] = buckets,
-		[AEVON_SWEEP_TOTAL_US] = duration_us,
-		[AEVON_SWEEP_MAX_US] = duration_us,
-	};
+	AevonNote  *note;
 
-	if (block() != NULL)
-		aevon_statsnotes_add_sweep(counts);
-}
-
-void
-aevon_stats_add_sweep(const int64 *counts)
-{
-	for (int i = 0; i < AEVON_SWEEP_COUNTERS; i++)
-		if (i == AEVON_SWEEP_MAX_US)
-			raise_to(&own_block->sweep[i], counts[i]);
-		else
-			pg_atomic_fetch_add_u64(&own_block->sweep[i], counts[i]);
-	pg_atomic_write_u64(&own_block->last_sweep_at, GetCurrentTimestamp());
+	if (mine == NULL)
+		return;
+	note = aevon_statsnotes_of(mine, add_sweep_note);
+	note->sums[SWEEPS]++;
+	note->sums[SWEEPS_BY_WORKER] += by_worker;
+	note->sums[SWEEP_EVENTS] += events;
+	note->sums[SWEEP_BUCKETS] += buckets;
+	note->sums[SWEEP_TOTAL_US] += duration_us;
+	note->maximum = Max(note->maximum, duration_us);
 }
 
 void
@@ -250,7 +245,7 @@ bool
 aevon_stats_read_tenant(int32 tenant_key, AevonTenantStats *out)
 {
 	Block	   *mine = block();
-	AevonStatsEntry *entry;
+	Entry	   *entry;
 
 	memset(out, 0, sizeof(*out));
 	if (mine == NULL)
@@ -266,7 +261,7 @@ aevon_stats_read_total(AevonTenantStats *out)
 {
 	Block	   *mine = block();
 	HASH_SEQ_STATUS all;
-	AevonStatsEntry *entry;
+	Entry	   *entry;
 
 	memset(out, 0, sizeof(*out));
 	if (mine == NULL)
@@ -285,7 +280,7 @@ aevon_stats_read_total(AevonTenantStats *out)
 bool
 aevon_stats_read_rule(int32 rule_key, int64 *reads)
 {
-	AevonStatsEntry *entry;
+	Entry	   *entry;
 
 	*reads = 0;
 	if (block() == NULL)
@@ -320,19 +315,19 @@ bool
 aevon_stats_read_sweeps(AevonSweepStats *out)
 {
 	Block	   *mine = block();
-	int64		counts[AEVON_SWEEP_COUNTERS];
+	int64		counts[SWEEP_COUNTERS];
 
 	memset(out, 0, sizeof(*out));
 	if (mine == NULL)
 		return false;
-	for (int i = 0; i < AEVON_SWEEP_COUNTERS; i++)
+	for (int i = 0; i < SWEEP_COUNTERS; i++)
 		counts[i] = (int64) pg_atomic_read_u64(&mine->sweep[i]);
-	out->sweep_count = counts[AEVON_SWEEPS];
-	out->worker_count = counts[AEVON_SWEEPS_BY_WORKER];
-	out->event_count = counts[AEVON_SWEEP_EVENTS];
-	out->bucket_count = counts[AEVON_SWEEP_BUCKETS];
-	out->total_us = counts[AEVON_SWEEP_TOTAL_US];
-	out->max_us = counts[AEVON_SWEEP_MAX_US];
+	out->sweep_count = counts[SWEEPS];
+	out->worker_count = counts[SWEEPS_BY_WORKER];
+	out->event_count = counts[SWEEP_EVENTS];
+	out->bucket_count = counts[SWEEP_BUCKETS];
+	out->total_us = counts[SWEEP_TOTAL_US];
+	out->max_us = (int64) pg_atomic_read_u64(&mine->longest_sweep_us);
 	out->error_count = (int64) pg_atomic_read_u64(&mine->sweep_errors);
 	out->last_at = (TimestampTz) pg_atomic_read_u64(&mine->last_sweep_at);
 	return true;
@@ -383,8 +378,9 @@ aevon_stats_reset(int groups)
 			pg_atomic_write_u64(&mine->reset_at[i], now);
 	if (groups & AEVON_STATS_SWEEP)
 	{
-		for (int i = 0; i < AEVON_SWEEP_COUNTERS; i++)
+		for (int i = 0; i < SWEEP_COUNTERS; i++)
 			pg_atomic_write_u64(&mine->sweep[i], 0);
+		pg_atomic_write_u64(&mine->longest_sweep_us, 0);
 		pg_atomic_write_u64(&mine->sweep_errors, 0);
 		pg_atomic_write_u64(&mine->last_sweep_at, 0);
 	}
@@ -392,6 +388,33 @@ aevon_stats_reset(int groups)
 		clear_functions(mine);
 	reset_entries(mine, groups);
 	LWLockRelease(shared->lock);
+}
+
+static void
+add_tenant_note(void *target, const AevonNote *note)
+{
+	Entry	   *entry = target;
+
+	StaticAssertStmt(AEVON_TENANT_COUNTERS <= AEVON_NOTE_SUMS, "a note has room for them");
+	add_recent(&entry->period, entry->recent, entry->previous, AEVON_TENANT_COUNTERS);
+	for (int i = 0; i < AEVON_TENANT_COUNTERS; i++)
+		if (note->sums[i] != 0)
+		{
+			pg_atomic_fetch_add_u64(&entry->counts[i], note->sums[i]);
+			pg_atomic_fetch_add_u32(&entry->recent[i], (int32) note->sums[i]);
+		}
+}
+
+static void
+add_sweep_note(void *target, const AevonNote *note)
+{
+	Block	   *mine = target;
+
+	StaticAssertStmt(SWEEP_COUNTERS <= AEVON_NOTE_SUMS, "a note has room for them");
+	for (int i = 0; i < SWEEP_COUNTERS; i++)
+		pg_atomic_fetch_add_u64(&mine->sweep[i], note->sums[i]);
+	raise_to(&mine->longest_sweep_us, note->maximum);
+	pg_atomic_write_u64(&mine->last_sweep_at, GetCurrentTimestamp());
 }
 
 static void
@@ -403,7 +426,7 @@ request_memory(void)
 		return;
 	RequestAddinShmemSpace(add_size(area_size(),
 									hash_estimate_size(aevon_stat_entries,
-													   sizeof(AevonStatsEntry))));
+													   sizeof(Entry))));
 	RequestNamedLWLockTranche(TRANCHE_NAME, 1);
 }
 
@@ -412,7 +435,7 @@ start_up(void)
 {
 	HASHCTL		control = {
 		.keysize = sizeof(EntryKey),
-		.entrysize = sizeof(AevonStatsEntry)
+		.entrysize = sizeof(Entry)
 	};
 	bool		found;
 
@@ -527,8 +550,9 @@ clear_block(Block *which, Oid log)
 	which->log = log;
 	for (int i = 0; i < AEVON_STATS_GROUPS; i++)
 		pg_atomic_init_u64(&which->reset_at[i], now);
-	for (int i = 0; i < AEVON_SWEEP_COUNTERS; i++)
+	for (int i = 0; i < SWEEP_COUNTERS; i++)
 		pg_atomic_init_u64(&which->sweep[i], 0);
+	pg_atomic_init_u64(&which->longest_sweep_us, 0);
 	pg_atomic_init_u64(&which->sweep_errors, 0);
 	pg_atomic_init_u64(&which->last_sweep_at, 0);
 	clear_functions(which);
@@ -557,12 +581,12 @@ clear_functions(Block *which)
  * The entry of a tenant or rule; NULL without statistics.  If there is none and
  * it is not made: NULL, or that of all tenants that found no room.
  */
-static AevonStatsEntry *
+static Entry *
 find_entry(EntryKind kind, int32 key, bool make)
 {
 	Block	   *mine = block();
 	uint32		place = (murmurhash32((uint32) key) + kind) & (CACHED_ENTRIES - 1);
-	AevonStatsEntry *entry;
+	Entry	   *entry;
 	EntryKey	wanted;
 
 	if (mine == NULL)
@@ -586,10 +610,10 @@ find_entry(EntryKind kind, int32 key, bool make)
 	return entry;
 }
 
-static AevonStatsEntry *
+static Entry *
 make_entry(const EntryKey *key)
 {
-	AevonStatsEntry *entry;
+	Entry	   *entry;
 	bool		found;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -610,7 +634,7 @@ static void
 drop_foreign_entries(void)
 {
 	HASH_SEQ_STATUS all;
-	AevonStatsEntry *entry;
+	Entry	   *entry;
 
 	hash_seq_init(&all, entries);
 	while ((entry = hash_seq_search(&all)) != NULL)
@@ -629,7 +653,7 @@ has_block(const EntryKey *key)
 
 /* All but the key. */
 static void
-clear_entry(AevonStatsEntry *entry)
+clear_entry(Entry *entry)
 {
 	pg_atomic_init_u64(&entry->period, 0);
 	for (int i = 0; i < AEVON_TENANT_COUNTERS; i++)
@@ -688,7 +712,7 @@ raise_to(pg_atomic_uint64 *counter, uint64 value)
 }
 
 static void
-add_tenant(AevonTenantStats *out, AevonStatsEntry *entry)
+add_tenant(AevonTenantStats *out, Entry *entry)
 {
 	for (int i = 0; i < AEVON_TENANT_COUNTERS; i++)
 	{
@@ -701,7 +725,7 @@ static void
 reset_entries(Block *which, int groups)
 {
 	HASH_SEQ_STATUS all;
-	AevonStatsEntry *entry;
+	Entry	   *entry;
 
 	if (groups & AEVON_STATS_TENANT)
 		clear_entry(&which->others);

@@ -13,14 +13,14 @@
 #include "statsnotes.h"
 
 #define FIRST_ROOM 16
-#define LOOK_BACK 8				/* notes that are searched for a tenant's */
-#define COUNTERS Max((int) AEVON_TENANT_COUNTERS, (int) AEVON_SWEEP_COUNTERS)
+#define LOOK_BACK 8				/* notes that are searched for a target's */
 
 typedef struct Note
 {
 	SubTransactionId owner;
-	AevonStatsEntry *entry;		/* NULL: of sweeps */
-	int64		counts[COUNTERS];
+	void	   *target;
+	AevonNoteAdder adder;
+	AevonNote	note;
 } Note;
 
 static Note first_notes[FIRST_ROOM];
@@ -28,34 +28,16 @@ static Note *notes = first_notes;	/* or in the transaction's memory */
 static int	note_count = 0;
 static int	room = FIRST_ROOM;
 
-static Note *note_of(AevonStatsEntry *entry);
 static void make_room(void);
-static void merge(Note *into, const Note *from);
+static void merge(AevonNote *into, const AevonNote *from);
 static int	compare_notes(const void *a, const void *b);
 static void register_callbacks(void);
 static void end_transaction(XactEvent event, void *argument);
-static void add_notes(void);
 static void end_subtransaction(SubXactEvent event, SubTransactionId id,
 							   SubTransactionId parent, void *argument);
 
-void
-aevon_statsnotes_add(AevonStatsEntry *entry, AevonTenantCounter counter, int64 n)
-{
-	note_of(entry)->counts[counter] += n;
-}
-
-void
-aevon_statsnotes_add_sweep(const int64 *counts)
-{
-	Note		sweep = {0};
-
-	memcpy(sweep.counts, counts, AEVON_SWEEP_COUNTERS * sizeof(int64));
-	merge(note_of(NULL), &sweep);
-}
-
-/* The current subtransaction's note of an entry; a new one if none is near. */
-static Note *
-note_of(AevonStatsEntry *entry)
+AevonNote *
+aevon_statsnotes_of(void *target, AevonNoteAdder adder)
 {
 	SubTransactionId owner = GetCurrentSubTransactionId();
 	Note	   *note;
@@ -64,8 +46,8 @@ note_of(AevonStatsEntry *entry)
 	{
 		if (notes[i].owner != owner)
 			break;
-		if (notes[i].entry == entry)
-			return &notes[i];
+		if (notes[i].target == target)
+			return &notes[i].note;
 	}
 	register_callbacks();
 	if (note_count == room)
@@ -73,11 +55,12 @@ note_of(AevonStatsEntry *entry)
 	note = &notes[note_count++];
 	memset(note, 0, sizeof(*note));
 	note->owner = owner;
-	note->entry = entry;
-	return note;
+	note->target = target;
+	note->adder = adder;
+	return &note->note;
 }
 
-/* Merge notes of the same entry; if that does not gain much, get more room. */
+/* Merge notes of the same target; if that does not gain much, get more room. */
 static void
 make_room(void)
 {
@@ -85,8 +68,8 @@ make_room(void)
 
 	qsort(notes, note_count, sizeof(Note), compare_notes);
 	for (int i = 1; i < note_count; i++)
-		if (notes[i].owner == notes[kept].owner && notes[i].entry == notes[kept].entry)
-			merge(&notes[kept], &notes[i]);
+		if (notes[i].owner == notes[kept].owner && notes[i].target == notes[kept].target)
+			merge(&notes[kept].note, &notes[i].note);
 		else
 			notes[++kept] = notes[i];
 	note_count = kept + 1;
@@ -104,13 +87,11 @@ make_room(void)
 }
 
 static void
-merge(Note *into, const Note *from)
+merge(AevonNote *into, const AevonNote *from)
 {
-	for (int i = 0; i < COUNTERS; i++)
-		if (into->entry == NULL && i == AEVON_SWEEP_MAX_US)
-			into->counts[i] = Max(into->counts[i], from->counts[i]);
-		else
-			into->counts[i] += from->counts[i];
+	for (int i = 0; i < AEVON_NOTE_SUMS; i++)
+		into->sums[i] += from->sums[i];
+	into->maximum = Max(into->maximum, from->maximum);
 }
 
 static int
@@ -121,7 +102,7 @@ compare_notes(const void *a, const void *b)
 
 	if (x->owner != y->owner)
 		return x->owner < y->owner ? -1 : 1;
-	return x->entry < y->entry ? -1 : x->entry > y->entry;
+	return x->target < y->target ? -1 : x->target > y->target;
 }
 
 static void
@@ -142,22 +123,11 @@ end_transaction(XactEvent event, void *argument)
 	if (note_count == 0 || event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
 		return;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
-		add_notes();
+		for (int i = 0; i < note_count; i++)
+			notes[i].adder(notes[i].target, &notes[i].note);
 	note_count = 0;
 	notes = first_notes;
 	room = FIRST_ROOM;
-}
-
-static void
-add_notes(void)
-{
-	for (int i = 0; i < note_count; i++)
-	{
-		if (notes[i].entry != NULL)
-			aevon_stats_add_tenant(notes[i].entry, notes[i].counts);
-		else
-			aevon_stats_add_sweep(notes[i].counts);
-	}
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * statsnotes.h
- *		What a transaction counts when it commits: the inner half of stats.h.
+ *		What a transaction counts when it commits, for stats.c.
  *
  * Notes belong to the subtransaction that made them: to its parent when it
  * commits, to nobody when it rolls back.  Layer 1.
@@ -10,32 +10,22 @@
 
 #include "postgres.h"
 
-#include "stats.h"
+#define AEVON_NOTE_SUMS 7
 
-/* A tenant's counters in shared memory. */
-typedef struct AevonStatsEntry AevonStatsEntry;
-
-/* Of sweeps. */
-typedef enum AevonSweepCounter
+/* What is noted of one target. */
+typedef struct AevonNote
 {
-	AEVON_SWEEPS,
-	AEVON_SWEEPS_BY_WORKER,
-	AEVON_SWEEP_EVENTS,
-	AEVON_SWEEP_BUCKETS,
-	AEVON_SWEEP_TOTAL_US,
-	AEVON_SWEEP_MAX_US
-} AevonSweepCounter;
+	int64		sums[AEVON_NOTE_SUMS];
+	int64		maximum;
+} AevonNote;
 
-#define AEVON_SWEEP_COUNTERS (AEVON_SWEEP_MAX_US + 1)
+/* Adds a note to its target in shared memory, at commit: raises no error. */
+typedef void (*AevonNoteAdder) (void *target, const AevonNote *note);
 
-/* Note n of a tenant's outcomes. */
-extern void aevon_statsnotes_add(AevonStatsEntry *entry, AevonTenantCounter counter, int64 n);
-
-/* Note a sweep. */
-extern void aevon_statsnotes_add_sweep(const int64 *counts);
-
-/* For statsnotes.c, at commit; they raise no error. */
-extern void aevon_stats_add_tenant(AevonStatsEntry *entry, const int64 *counts);
-extern void aevon_stats_add_sweep(const int64 *counts);
+/*
+ * The current subtransaction's note of a target, to be added to at once: the
+ * next call may move it.  A target has one adder.
+ */
+extern AevonNote *aevon_statsnotes_of(void *target, AevonNoteAdder adder);
 
 #endif							/* AEVON_STATSNOTES_H */

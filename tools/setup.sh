@@ -3,12 +3,15 @@
 # needs and does not find.  Does nothing, quickly, when all is there.
 #
 # Debian's packages come by apt-get, as root or through sudo; the USGS week of
-# the demo comes from the npm package vega-datasets, into build/.
+# the demo comes from the npm package vega-datasets, into build/; so does
+# promtool, out of the Debian package prometheus, which is not installed: that
+# would start a server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 pg_lib=/usr/lib/postgresql/15
 pg_share=/usr/share/postgresql/15
+promtool=build/promtool
 earthquakes=build/earthquakes.json
 earthquakes_package=vega-datasets@3.2.1
 earthquakes_sha256=a42702a83ffbae679f95d1fa53e2cae0bae13b21e599a68cdd50a44fc52129f7
@@ -96,6 +99,29 @@ install_packages() {
 	rm -f "$log"
 }
 
+promtool_is_there() {
+	[ -x "$promtool" ] && echo | "$promtool" check metrics >/dev/null 2>&1
+}
+
+fetch_promtool() {
+	local dir
+
+	say "taking promtool out of the package prometheus"
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	# package lists may be missing or stale: then once more with fresh ones
+	(cd "$dir" && apt-get -q download prometheus >apt.log 2>&1) ||
+		{ as_root apt-get -q update >"$dir/apt.log" 2>&1 &&
+			(cd "$dir" && apt-get -q download prometheus >apt.log 2>&1); } ||
+		{ cat "$dir/apt.log" >&2; fail "apt-get cannot download the package prometheus"; }
+	mkdir -p "$(dirname "$promtool")"
+	dpkg-deb --fsys-tarfile "$dir"/prometheus_*.deb | tar -xOf - ./usr/bin/promtool >"$promtool.new"
+	rm -rf "$dir"
+	chmod 755 "$promtool.new"
+	mv "$promtool.new" "$promtool"
+	promtool_is_there || fail "$promtool does not run"
+}
+
 fetch_earthquakes() {
 	local dir try
 
@@ -115,9 +141,12 @@ fetch_earthquakes() {
 
 [ $# -gt 0 ] || fail "usage: tools/setup.sh check|demo|lint ..."
 earthquakes_wanted=
+promtool_wanted=
 for what; do
 	case $what in
-		check|demo) need_for_build; need_for_earthquakes; earthquakes_wanted=1 ;;
+		check|demo) need_for_build; need_for_earthquakes; earthquakes_wanted=1 ;;&
+		check) promtool_wanted=1 ;;
+		demo) ;;
 		lint) need_for_lint ;;
 		*) fail "unknown: $what" ;;
 	esac
@@ -127,4 +156,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 if [ -n "$earthquakes_wanted" ] && ! earthquakes_are_there; then
 	fetch_earthquakes
+fi
+if [ -n "$promtool_wanted" ] && ! promtool_is_there; then
+	fetch_promtool
 fi

@@ -519,7 +519,7 @@ CREATE FUNCTION aevon.stat_queries(
 		OUT mean_ms double precision, OUT p50_ms double precision, OUT p95_ms double precision,
 		OUT p99_ms double precision, OUT max_ms double precision, OUT reset_at timestamptz)
 	RETURNS SETOF record
-	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 6
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 7
 	AS 'MODULE_PATHNAME', 'aevon_stat_queries';
 REVOKE ALL ON FUNCTION aevon.stat_queries() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION aevon.stat_queries() TO PUBLIC;
