@@ -582,13 +582,15 @@ add_link(const AevonLink *link)
 static void
 move_log_cut(const AevonCut *cut, int64 event_count, bool complete)
 {
-	Datum		values[6] = {
+	Datum		values[8] = {
 		Int32GetDatum(LOG_CUT),
 		Int64GetDatum(cut->xmax),
 		aevon_cut_xip_datum(cut),
 		BoolGetDatum(complete),
 		TimestampTzGetDatum(aevon_clock_now()),
 		Int64GetDatum(event_count),
+		BoolGetDatum(false),	/* series are the measures' */
+		Int64GetDatum(0),
 	};
 
 	aevon_catalog_run(AEVON_QUERY_MOVE_CHECKPOINT, values, NULL, false);
