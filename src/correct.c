@@ -11,6 +11,7 @@
 
 #include "correct.h"
 #include "recount.h"
+#include "split.h"
 #include "store.h"
 #include "voids.h"
 
@@ -22,18 +23,32 @@ typedef struct Target
 	int64		minute;
 	int32		tenant_key;
 	int32		subject_key;	/* as in aevon.series */
+	int64		series_key;		/* 0: of every measure */
 } Target;
 
 typedef struct Correcting
 {
 	const AevonCorrection *correction;
 	AevonVoids *voids;
+	MemoryContext home;
 	MemoryContext scratch;		/* of one subject */
 	int64		found;
 	int			count;
 	int			capacity;
 	Target	   *targets;		/* sorted by subject and minute, each once */
+	int			written_count;
+	int			written_capacity;
+	Target	   *written;		/* minutes written of measures with
+								 * dimensions, series by series */
 } Correcting;
+
+/* A minute of one of a subject's series, summed up again. */
+typedef struct Corrected
+{
+	const AevonDims *dims;		/* NULL: totals */
+	int64		minute;
+	AevonPartial *partial;
+} Corrected;
 
 static void find_targets(Correcting *state);
 static void note_void(void *context, const AevonVoid *found);
@@ -41,11 +56,21 @@ static void add_target(Correcting *state, const AevonVoid *found, int32 subject_
 static void sort_targets(Correcting *state);
 static int	compare_targets(const void *a, const void *b);
 static int64 write_subjects(Correcting *state, bool days);
+static int64 write_combinations(Correcting *state, AevonStore *store, int measure,
+								const Target *targets, int count);
+static Corrected *append_corrected(Corrected *found, int *count, const AevonSplit *split,
+								   int64 minute);
+static int	write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measure,
+							const Target *subject, const Corrected *found, int count);
+static void note_written(Correcting *state, const Target *subject, int64 series_key,
+						 int64 minute);
+static int	compare_corrected(const void *a, const void *b);
 static int	write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 						  int64 series_key, const Target *targets, int count);
 static int	write_days(AevonStore *store, int64 series_key, const Target *targets, int count);
 static AevonPartial *sum_minute(Correcting *state, const AevonMeasure *measure,
 								const Target *target);
+static AevonRecount recount_of(const Correcting *state, const Target *target);
 static void merge_state(void *context, int64 window, const AevonPartial *partial);
 
 int64
@@ -54,6 +79,7 @@ aevon_correct_buckets(const AevonCorrection *correction, int64 *written)
 	Correcting	state = {0};
 
 	state.correction = correction;
+	state.home = CurrentMemoryContext;
 	state.voids = aevon_voids_open(correction->snapshot, 0);
 	if (state.voids == NULL)
 		return 0;
@@ -119,6 +145,7 @@ add_target(Correcting *state, const AevonVoid *found, int32 subject_key)
 			repalloc_huge(state->targets, state->capacity * sizeof(Target));
 	}
 	target = &state->targets[state->count++];
+	target->series_key = 0;
 	target->minute = aevon_window_of(found->occurred_at, AEVON_MINUTE);
 	target->tenant_key = found->tenant_key;
 	target->subject_key = subject_key;
@@ -172,9 +199,17 @@ write_subjects(Correcting *state, bool days)
 			const AevonMeasure *measure = correction->measures[i];
 			AevonSeries series = {measure->measure_key, targets->tenant_key,
 			targets->subject_key, NULL};
-			int64		series_key = aevon_store_find_series(store, &series);
-			MemoryContext outer = MemoryContextSwitchTo(state->scratch);
+			int64		series_key;
+			MemoryContext outer;
 
+			if (measure->dimension_count > 0)
+			{
+				if (!days)
+					written += write_combinations(state, store, i, targets, end - first);
+				continue;
+			}
+			series_key = aevon_store_find_series(store, &series);
+			outer = MemoryContextSwitchTo(state->scratch);
 			if (series_key != 0 && days)
 				written += write_days(store, series_key, targets, end - first);
 			else if (series_key != 0)
@@ -183,9 +218,140 @@ write_subjects(Correcting *state, bool days)
 			MemoryContextReset(state->scratch);
 		}
 	}
+	for (int first = 0, end; days && first < state->written_count; first = end)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(state->scratch);
+		const Target *targets = &state->written[first];
+
+		for (end = first; end < state->written_count &&
+			 state->written[end].series_key == targets->series_key; end++)
+			CHECK_FOR_INTERRUPTS();
+		written += write_days(store, targets->series_key, targets, end - first);
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(state->scratch);
+	}
 	aevon_store_close(store);
 	PopActiveSnapshot();
 	return written;
+}
+
+/*
+ * Of a measure with dimensions: the minutes of the series of voided events,
+ * each minute read once.
+ */
+static int64
+write_combinations(Correcting *state, AevonStore *store, int measure, const Target *targets,
+				   int count)
+{
+	MemoryContext outer = MemoryContextSwitchTo(state->scratch);
+	AevonSplit	split = {
+		.store = store,
+		.series_full = state->correction->folded[measure].series_full,
+		.unit = AEVON_MINUTE,
+		.parts = 1,
+		.table = aevon_dims_table_create(),
+	};
+	Corrected  *found = NULL;
+	int			n = 0;
+	int64		written = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		AevonRecount recount = recount_of(state, &targets[i]);
+
+		aevon_split_recount(&recount, state->correction->measures[measure], &split);
+		found = append_corrected(found, &n, &split, targets[i].minute);
+	}
+	if (n > 1)
+		qsort(found, n, sizeof(Corrected), compare_corrected);
+	for (int first = 0, end; first < n; first = end)
+	{
+		for (end = first; end < n && found[end].dims == found[first].dims; end++)
+			continue;
+		written += write_corrected(state, store, state->correction->measures[measure], targets,
+								   &found[first], end - first);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextReset(state->scratch);
+	return written;
+}
+
+/* Add the split's series of voided events to the *count found so far. */
+static Corrected *
+append_corrected(Corrected *found, int *count, const AevonSplit *split, int64 minute)
+{
+	int			n = *count;
+
+	for (int i = 0; i < split->count; i++)
+	{
+		if (split->series[i] != NULL && split->series[i]->voided)
+			n++;
+	}
+	if (n == *count)
+		return found;
+	found = found == NULL ? palloc(n * sizeof(Corrected)) :
+		repalloc_huge(found, n * sizeof(Corrected));
+	for (int i = 0; i < split->count; i++)
+	{
+		if (split->series[i] == NULL || !split->series[i]->voided)
+			continue;
+		found[*count].dims = split->series[i]->dims;
+		found[*count].minute = minute;
+		found[(*count)++].partial = &split->series[i]->windows.merged;
+	}
+	return found;
+}
+
+/* Minutes of one series, which all are of the subject of `subject`. */
+static int
+write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measure,
+				const Target *subject, const Corrected *found, int count)
+{
+	AevonSeries series = {measure->measure_key, subject->tenant_key, subject->subject_key,
+	found->dims};
+	AevonSeriesTier where = {aevon_store_find_series(store, &series), AEVON_TIER_1M, true};
+	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
+
+	if (where.series_key == 0)
+		return 0;
+	for (int i = 0; i < count; i++)
+	{
+		states[i].window = found[i].minute;
+		states[i].partial = found[i].partial;
+		note_written(state, subject, where.series_key, found[i].minute);
+	}
+	return aevon_store_merge(store, &where, states, count);
+}
+
+static void
+note_written(Correcting *state, const Target *subject, int64 series_key, int64 minute)
+{
+	Target	   *target;
+
+	if (state->written_count == state->written_capacity)
+	{
+		state->written_capacity = state->written_capacity * 2 + 64;
+		state->written = state->written == NULL ?
+			MemoryContextAllocHuge(state->home, state->written_capacity * sizeof(Target)) :
+			repalloc_huge(state->written, state->written_capacity * sizeof(Target));
+	}
+	target = &state->written[state->written_count++];
+	*target = *subject;
+	target->series_key = series_key;
+	target->minute = minute;
+}
+
+static int
+compare_corrected(const void *a, const void *b)
+{
+	const Corrected *x = a;
+	const Corrected *y = b;
+	int			left = x->dims ? x->dims->number : 0;
+	int			right = y->dims ? y->dims->number : 0;
+
+	if (left != right)
+		return left < right ? -1 : 1;
+	return x->minute < y->minute ? -1 : x->minute > y->minute ? 1 : 0;
 }
 
 static int
@@ -230,6 +396,18 @@ write_days(AevonStore *store, int64 series_key, const Target *targets, int count
 static AevonPartial *
 sum_minute(Correcting *state, const AevonMeasure *measure, const Target *target)
 {
+	AevonRecount recount = recount_of(state, target);
+	AevonPacked minutes;
+	AevonPartial *partial = palloc(sizeof(AevonPartial));
+
+	aevon_recount_minutes(&recount, measure, &minutes);
+	*partial = minutes.merged;
+	return partial;
+}
+
+static AevonRecount
+recount_of(const Correcting *state, const Target *target)
+{
 	AevonRecount recount = {
 		.snapshot = state->correction->snapshot,
 		.voids = state->voids,
@@ -239,12 +417,8 @@ sum_minute(Correcting *state, const AevonMeasure *measure, const Target *target)
 		.since = target->minute * AEVON_MINUTE,
 		.until = (target->minute + 1) * AEVON_MINUTE,
 	};
-	AevonPacked minutes;
-	AevonPartial *partial = palloc(sizeof(AevonPartial));
 
-	aevon_recount_minutes(&recount, measure, &minutes);
-	*partial = minutes.merged;
-	return partial;
+	return recount;
 }
 
 /* A visitor: the state's memory goes, so merge it in that of the target. */

@@ -3,7 +3,8 @@
  *		Taking voided events out of buckets.
  *
  * min, max and last cannot be subtracted, so the minutes concerned are summed
- * up again from the log, and their days from the minutes.  Layer 2.
+ * up again from the log, and their days from the minutes.  Of a measure with
+ * dimensions the series of voided events are.  Layer 2.
  */
 #ifndef AEVON_CORRECT_H
 #define AEVON_CORRECT_H
@@ -12,6 +13,7 @@
 #include "utils/snapshot.h"
 
 #include "cut.h"
+#include "groups.h"
 #include "rule.h"
 
 typedef struct AevonCorrection
@@ -21,6 +23,7 @@ typedef struct AevonCorrection
 	const AevonCut *after;		/* and from now on; its events are written */
 	int			count;
 	const AevonMeasure **measures;
+	const AevonFolded *folded;	/* of each: are its series full? */
 } AevonCorrection;
 
 /*

@@ -9,30 +9,22 @@
 #include "fold.h"
 #include "recount.h"
 
-static bool counts_at_cut(const AevonRecount *recount, const AevonLogRow *row);
-
 void
 aevon_recount_minutes(const AevonRecount *recount, const AevonMeasure *measure,
 					  AevonPacked *minutes)
 {
 	MemoryContext event = AllocSetContextCreate(CurrentMemoryContext, "aevon recounted event",
 												ALLOCSET_DEFAULT_SIZES);
-	AevonLogScan *scan;
+	AevonLogScan *scan = aevon_recount_scan(recount);
 	AevonLogRow row;
 
 	memset(minutes, 0, sizeof(*minutes));
-	if (recount->subject_key > 0)
-		scan = aevon_log_scan_principal(recount->snapshot, recount->subject_key,
-										recount->since, recount->until);
-	else
-		scan = aevon_log_scan_tenant(recount->snapshot, recount->tenant_key,
-									 recount->since, recount->until);
 	while (aevon_log_scan_next(scan, &row))
 	{
 		AevonContribution contribution;
 		MemoryContext outer;
 
-		if (!counts_at_cut(recount, &row))
+		if (aevon_recount_standing(recount, &row) != AEVON_STANDS_COUNTED)
 			continue;
 		outer = MemoryContextSwitchTo(event);
 		if (aevon_fold_evaluate(measure, &row, &contribution))
@@ -50,13 +42,25 @@ aevon_recount_minutes(const AevonRecount *recount, const AevonMeasure *measure,
 	MemoryContextDelete(event);
 }
 
-static bool
-counts_at_cut(const AevonRecount *recount, const AevonLogRow *row)
+AevonLogScan *
+aevon_recount_scan(const AevonRecount *recount)
+{
+	if (recount->subject_key > 0)
+		return aevon_log_scan_principal(recount->snapshot, recount->subject_key,
+										recount->since, recount->until);
+	return aevon_log_scan_tenant(recount->snapshot, recount->tenant_key,
+								 recount->since, recount->until);
+}
+
+AevonStanding
+aevon_recount_standing(const AevonRecount *recount, const AevonLogRow *row)
 {
 	AevonVoid	found;
 
 	if (!aevon_cut_contains(recount->cut, row->stamp))
-		return false;
-	return !aevon_voids_find(recount->voids, row, &found) ||
-		!aevon_cut_contains(recount->cut, found.stamp);
+		return AEVON_STANDS_OUTSIDE;
+	if (aevon_voids_find(recount->voids, row, &found) &&
+		aevon_cut_contains(recount->cut, found.stamp))
+		return AEVON_STANDS_VOIDED;
+	return AEVON_STANDS_COUNTED;
 }

@@ -12,6 +12,7 @@
 
 #include "bucket.h"
 #include "cut.h"
+#include "log.h"
 #include "rule.h"
 #include "voids.h"
 
@@ -34,5 +35,17 @@ typedef struct AevonRecount
  */
 extern void aevon_recount_minutes(const AevonRecount *recount, const AevonMeasure *measure,
 								  AevonPacked *minutes);
+
+/* The parts of it: the subject's events of the range, and does one count? */
+typedef enum AevonStanding
+{
+	AEVON_STANDS_OUTSIDE,		/* of the cut */
+	AEVON_STANDS_VOIDED,
+	AEVON_STANDS_COUNTED
+} AevonStanding;
+
+extern AevonLogScan *aevon_recount_scan(const AevonRecount *recount);
+extern AevonStanding aevon_recount_standing(const AevonRecount *recount,
+											const AevonLogRow *row);
 
 #endif							/* AEVON_RECOUNT_H */

@@ -240,6 +240,7 @@ sweep_batch(Sweep *sweep, Batch *batch)
 		.before = from,
 		.count = batch->count,
 		.measures = batch->measures,
+		.folded = batch->folded,
 	};
 
 	batch->groups = aevon_groups_create(batch->folded, batch->count);

@@ -327,6 +327,105 @@ CREATE OR REPLACE FUNCTION aevon_test.bucket_differences(of_tenant text)
 	ORDER BY 1, 2, 3
 $$;
 
+-- The value that an event gives to a dimension: a string, number or boolean,
+-- else null; a string that is too long for a series is an array.
+CREATE OR REPLACE FUNCTION aevon_test.dimension_of(data jsonb, dimension text) RETURNS jsonb
+	LANGUAGE plpgsql IMMUTABLE
+	AS $$
+DECLARE
+	item jsonb;
+BEGIN
+	BEGIN
+		item := jsonb_path_query_first(data, aevon_test.path(dimension));
+	EXCEPTION WHEN others THEN
+		RETURN 'null';
+	END;
+	IF jsonb_typeof(item) = 'string' AND octet_length(item #>> '{}') > 1000 THEN
+		RETURN '[]';
+	ELSIF jsonb_typeof(item) IN ('string', 'number', 'boolean') THEN
+		RETURN item;
+	END IF;
+	RETURN 'null';
+END
+$$;
+
+-- The events that each rule with dimensions counts, with the combination that
+-- each belongs to: its own, or the other one.  Which it is is the one thing
+-- taken from Aevon: once a rule has its fill, series say what they are for.
+CREATE OR REPLACE FUNCTION aevon_test.combined(of_tenant text)
+	RETURNS TABLE (rule text, version integer, rollups text[], principal text, event_id text,
+		occurred_at timestamptz, number numeric, skipped boolean, dims jsonb)
+	LANGUAGE sql STABLE SET jit = off
+	AS $$
+	WITH rules AS MATERIALIZED (
+		SELECT r.rule, r.version, m.measure_key, m.dimensions, m.rollups, c.series_full, t.tenant_key,
+			(SELECT jsonb_object_agg(d.key, '__other__') FROM jsonb_object_keys(m.dimensions) d (key)) AS other
+		FROM aevon_test.rules_of(of_tenant) r
+		JOIN aevon.tenants t ON t.tenant = of_tenant
+		JOIN aevon.rules x ON x.name = r.rule AND x.version = r.version
+			AND x.tenant_key = (SELECT max(y.tenant_key) FROM aevon.rules y
+				WHERE y.name = r.rule AND y.tenant_key IN (0, t.tenant_key) AND y.state <> 'retired')
+		JOIN aevon.measures m ON m.measure_key = x.measure_key
+		JOIN aevon.sweep_checkpoints c ON c.measure_key = m.measure_key
+		WHERE m.dimensions <> '{}'
+	), own AS MATERIALIZED (
+		SELECT c.*, r.version, r.rollups, r.measure_key, r.tenant_key, r.series_full, r.other, o.dims
+		FROM aevon_test.counted(of_tenant) c
+		JOIN rules r ON r.rule = c.rule
+		JOIN aevon.event_log e ON e.tenant_key = r.tenant_key AND e.event_id = c.event_id
+			AND e.occurred_at = c.occurred_at
+		JOIN aevon.principals p ON p.principal_key = e.principal_key AND p.principal = c.principal
+		CROSS JOIN LATERAL (SELECT jsonb_object_agg(d.key, aevon_test.dimension_of(e.data, d.value)) AS dims
+			FROM jsonb_each_text(r.dimensions) d) o
+	)
+	SELECT o.rule, o.version, o.rollups, o.principal, o.event_id, o.occurred_at, o.number, o.skipped,
+		CASE WHEN o.dims @? 'strict $.* ? (@.type() == "array")' THEN o.other
+			WHEN NOT o.series_full OR s.measure_key IS NOT NULL THEN o.dims ELSE o.other END
+	FROM own o
+	LEFT JOIN aevon.series s ON s.measure_key = o.measure_key AND s.tenant_key = o.tenant_key
+		AND s.subject_key = -o.tenant_key AND s.dims = o.dims AND octet_length(s.dims_digest) > 1
+$$;
+
+-- The buckets of rules with dimensions against the recount, by minutes and
+-- dimension values: meant for a tenant whose events are all swept.
+CREATE OR REPLACE FUNCTION aevon_test.dimension_differences(of_tenant text)
+	RETURNS TABLE (principal text, rule text, dims jsonb, window_start timestamptz,
+		buckets jsonb, recount jsonb)
+	LANGUAGE sql STABLE SET jit = off
+	AS $$
+	WITH combined AS MATERIALIZED (
+		SELECT * FROM aevon_test.combined(of_tenant)
+	), buckets AS (
+		-- a value that is spelled like the other one is shown like it
+		SELECT b.principal, b.rule, b.dims, b.window_start,
+			jsonb_build_object('event_count', sum(b.event_count), 'skipped', sum(b.skipped),
+				'sum', sum(b.sum), 'min', min(b.min), 'max', max(b.max)) AS state
+		FROM aevon.pre_aggregates b
+		WHERE b.tenant = of_tenant
+			AND (b.rule, b.version) IN (SELECT DISTINCT c.rule, c.version FROM combined c)
+		GROUP BY 1, 2, 3, 4
+	), recounts AS (
+		SELECT s.principal, c.rule, g.dims, aevon_test.window_of('1m', c.occurred_at) AS window_start,
+			jsonb_build_object('event_count', count(*), 'skipped', count(*) FILTER (WHERE c.skipped),
+				'sum', coalesce(sum(c.number), 0), 'min', min(c.number), 'max', max(c.number)) AS state
+		FROM combined c
+		CROSS JOIN LATERAL (VALUES (c.principal), (NULL)) AS s (principal)
+		CROSS JOIN LATERAL (
+			SELECT '{}'::jsonb
+			UNION ALL SELECT c.dims
+			UNION ALL SELECT jsonb_build_object(k.name, c.dims -> k.name)
+			FROM unnest(c.rollups) k (name) WHERE s.principal IS NULL) AS g (dims)
+		GROUP BY 1, 2, 3, 4
+	)
+	SELECT coalesce(b.principal, x.principal), coalesce(b.rule, x.rule), coalesce(b.dims, x.dims),
+		coalesce(b.window_start, x.window_start), b.state, x.state
+	FROM buckets b
+	FULL JOIN recounts x ON (x.rule, x.dims, x.window_start) = (b.rule, b.dims, b.window_start)
+		AND coalesce(x.principal, '') = coalesce(b.principal, '')
+	WHERE b.state IS DISTINCT FROM x.state
+	ORDER BY 1, 2, 3, 4
+$$;
+
 -- One line for a test's output: how much was compared, and what differed.
 CREATE OR REPLACE FUNCTION aevon_test.recount(of_tenant text,
 		OUT events bigint, OUT rules bigint, OUT differences bigint)
