@@ -38,7 +38,7 @@
 
 typedef struct WindowEntry
 {
-	int64		window;
+	int64		window;			/* its start */
 	char		status;
 	AevonPartial partial;
 } WindowEntry;
@@ -60,6 +60,8 @@ typedef struct Sum
 	const AevonMeasure *measure;
 	AevonPartial total;
 	windows_hash *windows;		/* NULL for a grid without windows */
+	AevonSpan	last;			/* the window asked for last; empty: none */
+	AevonPartial *last_partial;
 } Sum;
 
 typedef struct WindowList
@@ -100,7 +102,7 @@ typedef struct VisitContext
 {
 	Reader	   *reader;
 	Sum		   *sum;
-	int64		unit;			/* minutes in a window of the tier */
+	int64		unit;			/* of a window of the tier */
 	WindowList	opened;			/* windows to be read at a finer grain */
 } VisitContext;
 
@@ -121,7 +123,8 @@ typedef struct VoidContext
 
 static void prepare(Reader *reader, List *measures);
 static void find_whole_minutes(Reader *reader);
-static AevonPartial *partial_at(Reader *reader, Sum *sum, int64 minute);
+static AevonPartial *partial_at(Reader *reader, Sum *sum, TimestampTz at);
+static AevonPartial *partial_of(Sum *sum, TimestampTz window);
 static void read_buckets(Reader *reader, Tail *tail, int which);
 static void find_corrected(Reader *reader, Tail *tail);
 static void note_correction(void *context, const AevonVoid *found);
@@ -231,7 +234,7 @@ prepare(Reader *reader, List *measures)
 		int			which = reader->count++;
 
 		reader->sums[which].measure = measure;
-		if (reader->question->grid.minutes > 0)
+		if (reader->question->grid->kind != AEVON_GRID_TOTAL)
 			reader->sums[which].windows = windows_create(CurrentMemoryContext, 16, NULL);
 		for (int i = 0; i < checkpoint_count; i++)
 		{
@@ -268,17 +271,30 @@ find_whole_minutes(Reader *reader)
 		reader->high = aevon_window_of(until, AEVON_MINUTE);
 }
 
-/* The state that events of a minute are merged into. */
+/* The state that events of a time are merged into, until the next call. */
 static AevonPartial *
-partial_at(Reader *reader, Sum *sum, int64 minute)
+partial_at(Reader *reader, Sum *sum, TimestampTz at)
 {
-	WindowEntry *entry;
-	bool		found;
+	AevonSpan	span;
 
 	if (sum->windows == NULL)
 		return &sum->total;
-	entry = windows_insert(sum->windows,
-						   aevon_window_of(minute, reader->question->grid.minutes), &found);
+	if (at >= sum->last.start && at < sum->last.end)
+		return sum->last_partial;
+	span = aevon_window_find(reader->question->grid, at);
+	sum->last_partial = partial_of(sum, span.start);
+	sum->last = span;
+	return sum->last_partial;
+}
+
+static AevonPartial *
+partial_of(Sum *sum, TimestampTz window)
+{
+	bool		found;
+	WindowEntry *entry = windows_insert(sum->windows, window, &found);
+
+	/* what was there may have moved */
+	memset(&sum->last, 0, sizeof(sum->last));
 	if (!found)
 	{
 		aevon_reader_check_windows(sum->windows->members);
@@ -378,7 +394,7 @@ note_correction(void *context, const AevonVoid *found)
 	add_window(&where->tail->corrected, minute);
 }
 
-/* Whole days from the days' tier where the grid allows it, the rest by minutes. */
+/* Whole days from the days' tier where windows can hold them, the rest by minutes. */
 static void
 read_span(Reader *reader, Part *part, int64 from, int64 until)
 {
@@ -389,7 +405,7 @@ read_span(Reader *reader, Part *part, int64 from, int64 until)
 		first_day = aevon_window_of(from + MINUTES_A_DAY - 1, MINUTES_A_DAY);
 	if (until != AEVON_WINDOW_MAX)
 		end_day = aevon_window_of(until, MINUTES_A_DAY);
-	if (first_day >= end_day || reader->question->grid.minutes % MINUTES_A_DAY != 0)
+	if (first_day >= end_day || reader->question->grid->kind == AEVON_GRID_MINUTES)
 	{
 		read_minutes(reader, part, from, until);
 		return;
@@ -404,21 +420,32 @@ read_span(Reader *reader, Part *part, int64 from, int64 until)
 static void
 read_days(Reader *reader, Part *part, int64 from, int64 until)
 {
-	VisitContext context = {reader, part->sum, MINUTES_A_DAY, {0}};
+	VisitContext context = {reader, part->sum, AEVON_DAY, {0}};
+	WindowList *opened = &context.opened;
 
 	visit(part, AEVON_TIER_1D, from, until, &context);
-	for (int i = 0; i < context.opened.count; i++)
-	{
-		int64		day = context.opened.windows[i];
 
-		read_minutes(reader, part, day * MINUTES_A_DAY, (day + 1) * MINUTES_A_DAY);
+	/*
+	 * in a zone with an offset it may be every day: neighbours are read as
+	 * one
+	 */
+	qsort(opened->windows, opened->count, sizeof(int64), compare_int64);
+	for (int i = 0, next; i < opened->count; i = next)
+	{
+		for (next = i + 1; next < opened->count; next++)
+		{
+			if (opened->windows[next] != opened->windows[next - 1] + 1)
+				break;
+		}
+		read_minutes(reader, part, opened->windows[i] * MINUTES_A_DAY,
+					 (opened->windows[next - 1] + 1) * MINUTES_A_DAY);
 	}
 }
 
 static void
 read_minutes(Reader *reader, Part *part, int64 from, int64 until)
 {
-	VisitContext context = {reader, part->sum, 1, {0}};
+	VisitContext context = {reader, part->sum, AEVON_MINUTE, {0}};
 
 	visit(part, AEVON_TIER_1M, from, until, &context);
 	for (int i = 0; i < context.opened.count; i++)
@@ -435,7 +462,7 @@ visit(Part *part, AevonTier tier, int64 from, int64 until, VisitContext *context
 	visit.series_key = part->series_key;
 	visit.from = from;
 	visit.until = until;
-	visit.group = question->grid.minutes / context->unit;
+	visit.grid = question->grid;
 	visit.as_of = question->as_of;
 	aevon_store_visit(part->reader->store, &visit, take_state, context);
 }
@@ -636,7 +663,7 @@ start_sums(Reader *reader, Tail *tail)
 
 		memset(&sum->total, 0, sizeof(sum->total));
 		sum->measure = reader->sums[tail->members[i]].measure;
-		if (reader->question->grid.minutes > 0)
+		if (reader->question->grid->kind != AEVON_GRID_TOTAL)
 			sum->windows = windows_create(CurrentMemoryContext, 16, NULL);
 	}
 }
@@ -655,9 +682,7 @@ add_sums(Reader *reader, Tail *tail)
 			continue;
 		windows_start_iterate(tail->sums[i].windows, &iterator);
 		while ((entry = windows_iterate(tail->sums[i].windows, &iterator)) != NULL)
-			aevon_partial_merge(partial_at(reader, into,
-										   entry->window * reader->question->grid.minutes),
-								&entry->partial);
+			aevon_partial_merge(partial_of(into, entry->window), &entry->partial);
 	}
 }
 
@@ -681,7 +706,7 @@ fold_into(Reader *reader, Sum *sum, AevonLogRow *row)
 	{
 		MemoryContextSwitchTo(reader->result);
 		aevon_fold_apply(sum->measure, &contribution,
-						 partial_at(reader, sum, aevon_window_of(row->occurred_at, AEVON_MINUTE)));
+						 partial_at(reader, sum, row->occurred_at));
 	}
 	MemoryContextSwitchTo(outer);
 }

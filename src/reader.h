@@ -26,7 +26,7 @@ typedef struct AevonQuestion
 	TimestampTz since;			/* inclusive; may be -infinity */
 	TimestampTz until;			/* exclusive; may be infinity */
 	TimestampTz as_of;			/* ingested by then; DT_NOEND: everything */
-	AevonGrid	grid;
+	AevonGrid  *grid;
 	bool		nobody;			/* no such tenant or principal: nothing to
 								 * read */
 } AevonQuestion;
@@ -37,7 +37,7 @@ typedef struct AevonTally
 	const AevonMeasure *measure;
 	AevonPartial total;			/* a grid without windows */
 	int			count;			/* windows that hold events, ascending; */
-	AevonWindowState *windows;	/* numbered by the grid's length */
+	AevonWindowState *windows;	/* numbered by their start, a TimestampTz */
 } AevonTally;
 
 typedef struct AevonAnswer

@@ -12,7 +12,6 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -22,6 +21,7 @@
 
 #include "access.h"
 #include "fold.h"
+#include "guc.h"
 #include "json.h"
 #include "reader.h"
 #include "rule.h"
@@ -49,8 +49,7 @@ typedef struct Request
 /* One line of an answer. */
 typedef struct Line
 {
-	TimestampTz start;
-	TimestampTz end;
+	AevonSpan	span;
 	const AevonPartial *partial;
 } Line;
 
@@ -72,12 +71,8 @@ static void answer_request(Request *request);
 static List *measures_of(List *rules);
 static void check_window_count(const AevonQuestion *question);
 static bool finite_range(const AevonQuestion *question);
-static int64 first_window(const AevonQuestion *question);
-static int64 end_window(const AevonQuestion *question);
 static void visit_lines(const Request *request, const AevonRule *rule, LineVisitor visitor,
 						void *context);
-static void visit_window(const Request *request, const AevonRule *rule, int64 window,
-						 const AevonPartial *partial, LineVisitor visitor, void *context);
 static void add_row(void *context, const AevonRule *rule, const Line *line);
 static void add_json_line(void *context, const AevonRule *rule, const Line *line);
 static Datum state_document(const Request *request);
@@ -131,7 +126,8 @@ unpack_request(FunctionCallInfo fcinfo, Request *request)
 	request->question.as_of = PG_ARGISNULL(ARG_AS_OF) ? DT_NOEND :
 		PG_GETARG_TIMESTAMPTZ(ARG_AS_OF);
 	request->granularity = text_argument(fcinfo, ARG_GRANULARITY, "granularity");
-	request->question.grid = aevon_window_parse(request->granularity);
+	request->question.grid = aevon_window_grid(request->granularity,
+											   text_argument(fcinfo, ARG_TIMEZONE, "timezone"));
 	refuse_unsupported(fcinfo);
 	if (request->question.since > request->question.until)
 		ereport(ERROR,
@@ -149,7 +145,6 @@ refuse_unsupported(FunctionCallInfo fcinfo)
 		int			number;
 		const char *name;
 	}			later[] = {{ARG_DIMS, "dims"}, {ARG_GROUP_BY, "group_by"}};
-	char	   *timezone = text_argument(fcinfo, ARG_TIMEZONE, "timezone");
 
 	for (int i = 0; i < lengthof(later); i++)
 	{
@@ -159,17 +154,6 @@ refuse_unsupported(FunctionCallInfo fcinfo)
 					 errmsg("argument \"%s\" is not supported yet", later[i].name),
 					 errhint("Leave it out.")));
 	}
-	if (pg_strcasecmp(timezone, "UTC") == 0)
-		return;
-	if (pg_tzset(timezone) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" does not exist", timezone),
-				 errhint("Use a name of the view pg_timezone_names.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("time zones other than UTC are not supported yet"),
-			 errhint("Leave \"timezone\" out.")));
 }
 
 static char *
@@ -231,28 +215,15 @@ measures_of(List *rules)
 static void
 check_window_count(const AevonQuestion *question)
 {
-	if (finite_range(question) && question->grid.minutes > 0)
-		aevon_reader_check_windows(end_window(question) - first_window(question));
+	if (question->grid->kind != AEVON_GRID_TOTAL && finite_range(question))
+		aevon_reader_check_windows(aevon_window_count(question->grid, question->since,
+													  question->until, aevon_max_windows));
 }
 
 static bool
 finite_range(const AevonQuestion *question)
 {
 	return !TIMESTAMP_NOT_FINITE(question->since) && !TIMESTAMP_NOT_FINITE(question->until);
-}
-
-static int64
-first_window(const AevonQuestion *question)
-{
-	return aevon_window_of(question->since, question->grid.minutes * AEVON_MINUTE);
-}
-
-static int64
-end_window(const AevonQuestion *question)
-{
-	if (question->since == question->until)
-		return first_window(question);
-	return aevon_window_of(question->until - 1, question->grid.minutes * AEVON_MINUTE) + 1;
 }
 
 /*
@@ -265,40 +236,32 @@ visit_lines(const Request *request, const AevonRule *rule, LineVisitor visitor, 
 	static const AevonPartial nothing = {0};
 	const AevonQuestion *question = &request->question;
 	const AevonTally *tally = aevon_reader_tally(request->answer, rule->measure);
+	TimestampTz at = question->since;
+	Line		line = {{question->since, question->until}, &tally->total};
 	int			next = 0;
 
-	if (question->grid.minutes == 0)
-	{
-		Line		line = {question->since, question->until, &tally->total};
-
+	if (question->grid->kind == AEVON_GRID_TOTAL)
 		visitor(context, rule, &line);
-		return;
-	}
-	if (!finite_range(question))
+	else if (!finite_range(question))
 	{
 		for (; next < tally->count; next++)
-			visit_window(request, rule, tally->windows[next].window,
-						 tally->windows[next].partial, visitor, context);
-		return;
+		{
+			line.span = aevon_window_find(question->grid, tally->windows[next].window);
+			line.partial = tally->windows[next].partial;
+			visitor(context, rule, &line);
+		}
 	}
-	for (int64 window = first_window(question); window < end_window(question); window++)
+	else
 	{
-		const AevonPartial *partial = &nothing;
-
-		if (next < tally->count && tally->windows[next].window == window)
-			partial = tally->windows[next++].partial;
-		visit_window(request, rule, window, partial, visitor, context);
+		for (; at < question->until; at = line.span.end)
+		{
+			line.span = aevon_window_find(question->grid, at);
+			line.partial = &nothing;
+			if (next < tally->count && tally->windows[next].window == line.span.start)
+				line.partial = tally->windows[next++].partial;
+			visitor(context, rule, &line);
+		}
 	}
-}
-
-static void
-visit_window(const Request *request, const AevonRule *rule, int64 window,
-			 const AevonPartial *partial, LineVisitor visitor, void *context)
-{
-	int64		length = request->question.grid.minutes * AEVON_MINUTE;
-	Line		line = {window * length, (window + 1) * length, partial};
-
-	visitor(context, rule, &line);
 }
 
 static void
@@ -312,8 +275,8 @@ add_row(void *context, const AevonRule *rule, const Line *line)
 
 	values[0] = CStringGetTextDatum(rule->name);
 	values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-	values[2] = TimestampTzGetDatum(line->start);
-	values[3] = TimestampTzGetDatum(line->end);
+	values[2] = TimestampTzGetDatum(line->span.start);
+	values[3] = TimestampTzGetDatum(line->span.end);
 	values[4] = Int64GetDatum(line->partial->event_count);
 	nulls[5] = value == NULL;
 	values[5] = NumericGetDatum(value);
@@ -330,8 +293,8 @@ add_json_line(void *context, const AevonRule *rule, const Line *line)
 	AevonJson  *json = context;
 
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
-	aevon_json_time(json, "window_start", line->start);
-	aevon_json_time(json, "window_end", line->end);
+	aevon_json_time(json, "window_start", line->span.start);
+	aevon_json_time(json, "window_end", line->span.end);
 	aevon_json_number(json, "event_count", int64_to_numeric(line->partial->event_count));
 	aevon_json_number(json, "value", aevon_fold_final(line->partial, rule->operators[0]));
 	aevon_json_key(json, "stats");
@@ -353,7 +316,7 @@ state_document(const Request *request)
 	aevon_json_time(&json, "since", request->question.since);
 	aevon_json_time(&json, "until", request->question.until);
 	aevon_json_text(&json, "granularity", request->granularity);
-	aevon_json_text(&json, "timezone", "UTC");
+	aevon_json_text(&json, "timezone", request->question.grid->zone_name);
 	if (request->question.as_of == DT_NOEND)
 		aevon_json_text(&json, "as_of", NULL);
 	else

@@ -59,7 +59,7 @@ static int64 row_first_window(StoreTable *table);
 static const bytea *row_state(StoreTable *table);
 static void visit_row(const bytea *state, const AevonVisit *visit,
 					  AevonStateVisitor visitor, void *context);
-static bool one_group(const AevonVisit *visit, int64 first, int64 last);
+static int64 tier_unit(AevonTier tier);
 static int64 find_place(AevonStore *store, StoreTable *table, int64 series_key, int64 window,
 						int64 *first_window);
 static int64 bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first);
@@ -393,6 +393,9 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 		  void *context)
 {
 	AevonPacked packed;
+	AevonSpan	span = {0, 0};
+	int64		unit = tier_unit(visit->tier);
+	bool		cut;
 
 	aevon_packed_decode(state, true, &packed);
 	if (packed.count == 0 || packed.last < visit->from || packed.first >= visit->until ||
@@ -400,30 +403,38 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 		return;
 	if (packed.first >= visit->from && packed.last < visit->until &&
 		packed.merged.max_ingested <= visit->as_of &&
-		one_group(visit, packed.first, packed.last))
+		(visit->grid == NULL ||
+		 aevon_window_same(visit->grid, packed.first * unit, (packed.last + 1) * unit - 1)))
 	{
 		visitor(context, packed.first, &packed.merged);
 		return;
 	}
 
+	cut = visit->grid != NULL && aevon_window_cuts(visit->grid, unit);
 	aevon_packed_decode(state, false, &packed);
 	for (int i = 0; i < packed.count; i++)
 	{
 		const AevonPackedEntry *entry = &packed.entries[i];
+		TimestampTz start = entry->window * unit;
+		bool		whole = entry->partial.max_ingested <= visit->as_of;
 
 		if (entry->window < visit->from || entry->window >= visit->until ||
 			entry->partial.min_ingested > visit->as_of)
 			continue;
-		visitor(context, entry->window,
-				entry->partial.max_ingested <= visit->as_of ? &entry->partial : NULL);
+		if (cut && whole)
+		{
+			if (start < span.start || start >= span.end)
+				span = aevon_window_find(visit->grid, start);
+			whole = start + unit <= span.end;
+		}
+		visitor(context, entry->window, whole ? &entry->partial : NULL);
 	}
 }
 
-static bool
-one_group(const AevonVisit *visit, int64 first, int64 last)
+static int64
+tier_unit(AevonTier tier)
 {
-	return visit->group == 0 ||
-		aevon_window_of(first, visit->group) == aevon_window_of(last, visit->group);
+	return tier == AEVON_TIER_1D ? AEVON_DAY : AEVON_MINUTE;
 }
 
 /*

@@ -14,6 +14,7 @@
 
 #include "bucket.h"
 #include "dims.h"
+#include "window.h"
 
 typedef enum AevonTier
 {
@@ -83,11 +84,10 @@ extern void aevon_store_list_series(AevonStore *store, const AevonSeriesRange *r
 
 /*
  * Give every state of the series in the windows [from, until) to the visitor,
- * in no order: one window's, or the merged state of several windows that
- * belong to the same group of `group` consecutive windows (counted from
- * window 0; group 0: all are one group), with the first of them.  States of
- * which nothing was ingested by `as_of` are left out; a window of which only a
- * part was is given without a state (NULL).
+ * in no order: one window's, or the merged state of several that belong to the
+ * same window of the grid, with the first of them.  States of which nothing
+ * was ingested by `as_of` are left out; a window of which only a part was, or
+ * inside which a window of the grid begins, is given without a state (NULL).
  */
 typedef void (*AevonStateVisitor) (void *context, int64 window, const AevonPartial *partial);
 
@@ -97,7 +97,7 @@ typedef struct AevonVisit
 	int64		series_key;
 	int64		from;
 	int64		until;
-	int64		group;
+	AevonGrid  *grid;			/* NULL: all are one window */
 	TimestampTz as_of;			/* DT_NOEND: everything */
 } AevonVisit;
 

@@ -121,7 +121,7 @@ CREATE OR REPLACE FUNCTION aevon_test.counted(of_tenant text)
 	WHERE x.matched IS NOT FALSE
 $$;
 
--- Length of a granularity's windows: total has none.
+-- Length of windows of up to a day: total has none.
 CREATE OR REPLACE FUNCTION aevon_test.step_of(granularity text) RETURNS interval
 	LANGUAGE sql IMMUTABLE
 	AS $$
@@ -130,12 +130,92 @@ CREATE OR REPLACE FUNCTION aevon_test.step_of(granularity text) RETURNS interval
 			WHEN 'd' THEN '24 hours' END::interval END
 $$;
 
--- First moment of the window that holds a time; grids begin at midnight, UTC.
-CREATE OR REPLACE FUNCTION aevon_test.window_of(granularity text, at timestamptz)
-	RETURNS timestamptz
-	LANGUAGE sql IMMUTABLE
+-- Where a date begins in a zone: where the zone's date stops being an earlier
+-- one.  PostgreSQL's midnight is that but for zones that set their clocks back
+-- from one o'clock to midnight: it takes the second midnight then.
+CREATE OR REPLACE FUNCTION aevon_test.day_start(day date, zone text) RETURNS timestamptz
+	LANGUAGE plpgsql IMMUTABLE
 	AS $$
-	SELECT date_bin(aevon_test.step_of(granularity), at, '0001-01-01 00:00+00')
+DECLARE
+	midnight timestamptz := day::timestamp AT TIME ZONE zone;
+	moment_before timestamp := (midnight - '1 us'::interval) AT TIME ZONE zone;
+BEGIN
+	RETURN midnight - greatest(moment_before + '1 us'::interval - day::timestamp, '0'::interval);
+END
+$$;
+
+-- First day of the zone's day, week or month that holds a time, or (further
+-- => 1) of the next.
+CREATE OR REPLACE FUNCTION aevon_test.first_day(granularity text, at timestamptz, zone text,
+		further integer DEFAULT 0)
+	RETURNS date
+	LANGUAGE plpgsql IMMUTABLE
+	AS $$
+DECLARE
+	day date := at AT TIME ZONE zone;
+BEGIN
+	IF at < aevon_test.day_start(day, zone) THEN
+		day := day - 1;
+	END IF;
+	RETURN CASE granularity
+		WHEN '1w' THEN date_trunc('week', day::timestamp) + further * '7 days'::interval
+		WHEN '1mo' THEN date_trunc('month', day::timestamp) + further * '1 month'::interval
+		ELSE day + further END;
+END
+$$;
+
+-- First moment of the window that holds a time.
+CREATE OR REPLACE FUNCTION aevon_test.window_of(granularity text, at timestamptz,
+		zone text DEFAULT 'UTC')
+	RETURNS timestamptz
+	LANGUAGE plpgsql IMMUTABLE
+	AS $$
+DECLARE
+	first timestamptz;
+BEGIN
+	IF zone = 'UTC' AND granularity NOT IN ('1w', '1mo') THEN
+		RETURN date_bin(aevon_test.step_of(granularity), at, '0001-01-01 00:00+00');
+	END IF;
+	first := aevon_test.day_start(aevon_test.first_day(granularity, at, zone), zone);
+	IF granularity IN ('1d', '24h', '1w', '1mo') THEN
+		RETURN first;
+	END IF;
+	RETURN date_bin(aevon_test.step_of(granularity), at, first);
+END
+$$;
+
+-- First moment after the window that begins at a time: no window of minutes
+-- outlasts its day.
+CREATE OR REPLACE FUNCTION aevon_test.window_end(granularity text, at timestamptz,
+		zone text DEFAULT 'UTC')
+	RETURNS timestamptz
+	LANGUAGE plpgsql IMMUTABLE
+	AS $$
+DECLARE
+	step_end timestamptz;
+BEGIN
+	IF granularity NOT IN ('1d', '24h', '1w', '1mo') THEN
+		step_end := at + aevon_test.step_of(granularity);
+	END IF;
+	RETURN least(step_end,
+		aevon_test.day_start(aevon_test.first_day(granularity, at, zone, 1), zone));
+END
+$$;
+
+-- The starts of all windows that meet a finite range.
+CREATE OR REPLACE FUNCTION aevon_test.windows_of(granularity text, zone text,
+		since timestamptz, until timestamptz)
+	RETURNS SETOF timestamptz
+	LANGUAGE plpgsql IMMUTABLE
+	AS $$
+DECLARE
+	at timestamptz := aevon_test.window_of(granularity, since, zone);
+BEGIN
+	WHILE at < until LOOP
+		RETURN NEXT at;
+		at := aevon_test.window_end(granularity, at, zone);
+	END LOOP;
+END
 $$;
 
 -- A rule's statistics by operator.
@@ -180,28 +260,33 @@ CREATE OR REPLACE FUNCTION aevon_test.ranges_of(of_tenant text, samples integer 
 $$;
 
 -- Every answer about a tenant, for every principal and the whole of it, every
--- rule, each range and granularity: the rows where Aevon's answer is not the
+-- rule, each range, granularity and zone: the rows where Aevon's answer is not the
 -- recount.  One statement, so one snapshot.  Ranges may not be empty.
 CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 		ranges tstzrange[] DEFAULT NULL,
-		granularities text[] DEFAULT '{total,1m,1h,1d}')
-	RETURNS TABLE (principal text, rule text, range tstzrange, granularity text,
+		granularities text[] DEFAULT '{total,1m,1h,1d}', zones text[] DEFAULT '{UTC}')
+	RETURNS TABLE (principal text, rule text, range tstzrange, granularity text, zone text,
 		window_start timestamptz, answer jsonb, recount jsonb)
 	LANGUAGE sql STABLE SET jit = off
 	AS $$
 	WITH rules AS MATERIALIZED (
 		SELECT * FROM aevon_test.rules_of(of_tenant)
 	), counted AS MATERIALIZED (
-		SELECT c.*, g.granularity, aevon_test.window_of(g.granularity, c.occurred_at) AS window_start,
+		SELECT c.*, g.granularity, z.zone,
+			CASE WHEN g.granularity <> 'total'
+				THEN aevon_test.window_of(g.granularity, c.occurred_at, z.zone) END AS window_start,
 			row_number() OVER (ORDER BY c.occurred_at, c.principal COLLATE "C", c.event_id COLLATE "C") AS place
-		FROM aevon_test.counted(of_tenant) c CROSS JOIN unnest(granularities) AS g (granularity)
+		FROM aevon_test.counted(of_tenant) c
+		CROSS JOIN unnest(granularities) AS g (granularity)
+		CROSS JOIN unnest(zones) AS z (zone)
 	), asked AS MATERIALIZED (
 		SELECT row_number() OVER () AS question, s.principal, r.range,
-			lower(r.range) AS since, upper(r.range) AS until, g.granularity
+			lower(r.range) AS since, upper(r.range) AS until, g.granularity, z.zone
 		FROM (SELECT DISTINCT l.principal FROM aevon_test.log_of(of_tenant) l
 			  UNION ALL SELECT NULL) s
 		CROSS JOIN unnest(coalesce(ranges, aevon_test.ranges_of(of_tenant))) AS r (range)
 		CROSS JOIN unnest(granularities) AS g (granularity)
+		CROSS JOIN unnest(zones) AS z (zone)
 		-- minutes of long finite ranges would be mostly empty windows
 		WHERE NOT (g.granularity = '1m' AND isfinite(lower(r.range)) AND isfinite(upper(r.range))
 			AND upper(r.range) - lower(r.range) > '6 hours'::interval)
@@ -211,7 +296,7 @@ CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 				'value', w.value, 'stats', w.stats) AS answer
 		FROM asked a
 		CROSS JOIN LATERAL aevon_windows(of_tenant, a.principal, NULL, a.since, a.until,
-			a.granularity) w
+			a.granularity, timezone => a.zone) w
 	), frames AS (
 		-- the windows that must be there, empty or not
 		SELECT a.question, r.rule, w.window_start
@@ -220,8 +305,7 @@ CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 		CROSS JOIN LATERAL (
 			SELECT a.since WHERE a.granularity = 'total'
 			UNION ALL
-			SELECT generate_series(aevon_test.window_of(a.granularity, a.since),
-				a.until - '1 us'::interval, aevon_test.step_of(a.granularity))
+			SELECT aevon_test.windows_of(a.granularity, a.zone, a.since, a.until)
 			WHERE a.granularity <> 'total'
 				AND isfinite(a.since) AND isfinite(a.until)) AS w (window_start)
 	), folded AS MATERIALIZED (
@@ -230,14 +314,15 @@ CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 			sum(c.number) AS sum, min(c.number) AS min, max(c.number) AS max,
 			(array_agg(c.number ORDER BY c.place DESC) FILTER (WHERE c.number IS NOT NULL))[1] AS last
 		FROM asked a
-		JOIN counted c ON c.granularity = a.granularity
+		JOIN counted c ON c.granularity = a.granularity AND c.zone = a.zone
 			AND c.occurred_at >= a.since AND c.occurred_at < a.until
 			AND (a.principal IS NULL OR a.principal = c.principal)
 		GROUP BY 1, 2, 3
 	), recounts AS (
 		SELECT k.question, k.rule, k.window_start,
 			jsonb_build_object(
-				'window_end', coalesce(k.window_start + aevon_test.step_of(a.granularity), a.until),
+				'window_end', CASE a.granularity WHEN 'total' THEN a.until
+					ELSE aevon_test.window_end(a.granularity, k.window_start, a.zone) END,
 				'event_count', coalesce(f.event_count, 0),
 				'value', s.stats -> r.operators[1],
 				'stats', s.stats) AS recount
@@ -250,14 +335,14 @@ CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 		CROSS JOIN LATERAL (SELECT aevon_test.stats_of(r.operators, coalesce(f.event_count, 0),
 			coalesce(f.skipped, 0), f.sum, f.min, f.max, f.last) AS stats) s
 	)
-	SELECT q.principal, coalesce(a.rule, x.rule), q.range, q.granularity,
+	SELECT q.principal, coalesce(a.rule, x.rule), q.range, q.granularity, q.zone,
 		coalesce(a.window_start, x.window_start), a.answer, x.recount
 	FROM answers a
 	FULL JOIN recounts x ON x.question = a.question AND x.rule = a.rule
 		AND x.window_start = a.window_start
 	JOIN asked q ON q.question = coalesce(a.question, x.question)
 	WHERE a.answer IS DISTINCT FROM x.recount
-	ORDER BY 1, 2, 3, 4, 5
+	ORDER BY 1, 2, 3, 4, 5, 6
 $$;
 
 -- aevon_state against aevon_windows and the recount's skipped, over
