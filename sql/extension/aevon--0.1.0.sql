@@ -904,9 +904,9 @@ Errors: those of aevon_grant.';
 
 COMMENT ON FUNCTION aevon_void(text, text, text, text) IS
 'Correct: from now on the event does not count, in any statistic; before (as_of) it does. The event itself stays in the log.
-Arguments: tenant, principal, event_id: the event; it must be visible to the caller''s transaction; reason: why, at most 1000 characters, kept for whoever asks later.
+Arguments: tenant, principal, event_id: the event; it must be visible to the caller''s transaction; reason: why, one line of at most 1000 characters, kept for whoever asks later.
 Result: ''voided'', or ''duplicate'' if it is void already, which changes nothing (its first reason stays). To replace an event, void it and ingest another one under a new event_id: the old id stays taken.
-Errors: 22004 NULL argument; 22023 empty argument; 22001 too long; 42501 without the void privilege; 42704 no such event; 25006 read-only transaction; 55000 restored tables not adopted; 40001 under REPEATABLE READ.';
+Errors: 22004 NULL argument; 22023 empty argument, control character; 22001 too long; 42501 without the void privilege; 42704 no such event; 25006 read-only transaction; 55000 restored tables not adopted; 40001 under REPEATABLE READ.';
 
 COMMENT ON FUNCTION aevon_rebuild(text, text) IS
 'Make a rule''s buckets again from the log: they go at once, the following sweeps fill them. Reads go on and are right meanwhile, from the log. Snapshots stay.
