@@ -287,30 +287,6 @@ AEVON_QUERY(SNAPSHOT_CUT,
 	" AND revision OPERATOR(pg_catalog.<=) $3 AND revision OPERATOR(pg_catalog.>=) $4"
 	" ORDER BY revision DESC LIMIT 1",
 	INT8OID, INT4OID, INT4OID, INT4OID)
-AEVON_QUERY(TENANT_VOIDED_SINCE,
-	"SELECT EXISTS (SELECT FROM aevon.voids v"
-	" WHERE tenant_key OPERATOR(pg_catalog.=) $1"
-	" AND voided_at OPERATOR(pg_catalog.>=) $2"
-	" AND occurred_at OPERATOR(pg_catalog.>=) $3 AND occurred_at OPERATOR(pg_catalog.<) $4"
-	" AND stamp OPERATOR(pg_catalog.<) $5 AND stamp OPERATOR(pg_catalog.<>) ALL ($6)"
-	" AND ($7 OPERATOR(pg_catalog.=) 0 OR EXISTS (SELECT FROM aevon.event_log e"
-	" WHERE e.principal_key OPERATOR(pg_catalog.=) v.principal_key"
-	" AND e.occurred_at OPERATOR(pg_catalog.=) v.occurred_at"
-	" AND e.event_id OPERATOR(pg_catalog.=) v.event_id"
-	" AND e.type_key OPERATOR(pg_catalog.=) $7)))",
-	INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, INT4OID)
-AEVON_QUERY(PRINCIPAL_VOIDED_SINCE,
-	"SELECT EXISTS (SELECT FROM aevon.voids v"
-	" WHERE principal_key OPERATOR(pg_catalog.=) $1"
-	" AND voided_at OPERATOR(pg_catalog.>=) $2"
-	" AND occurred_at OPERATOR(pg_catalog.>=) $3 AND occurred_at OPERATOR(pg_catalog.<) $4"
-	" AND stamp OPERATOR(pg_catalog.<) $5 AND stamp OPERATOR(pg_catalog.<>) ALL ($6)"
-	" AND ($7 OPERATOR(pg_catalog.=) 0 OR EXISTS (SELECT FROM aevon.event_log e"
-	" WHERE e.principal_key OPERATOR(pg_catalog.=) v.principal_key"
-	" AND e.occurred_at OPERATOR(pg_catalog.=) v.occurred_at"
-	" AND e.event_id OPERATOR(pg_catalog.=) v.event_id"
-	" AND e.type_key OPERATOR(pg_catalog.=) $7)))",
-	INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, INT4OID)
 AEVON_QUERY(EMPTY_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
 	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"

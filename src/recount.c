@@ -10,6 +10,7 @@
 #include "recount.h"
 
 static bool counts_at_cut(const AevonRecount *recount, const AevonLogRow *row);
+static bool is_known(const AevonRecount *recount, int64 stamp, TimestampTz at);
 
 void
 aevon_recount_minutes(const AevonRecount *recount, const AevonMeasure *measure,
@@ -55,8 +56,15 @@ counts_at_cut(const AevonRecount *recount, const AevonLogRow *row)
 {
 	AevonVoid	found;
 
-	if (!aevon_cut_contains(recount->cut, row->stamp))
+	if (!is_known(recount, row->stamp, row->ingested_at))
 		return false;
 	return !aevon_voids_find(recount->voids, row, &found) ||
-		!aevon_cut_contains(recount->cut, found.stamp);
+		!is_known(recount, found.stamp, found.voided_at);
+}
+
+static bool
+is_known(const AevonRecount *recount, int64 stamp, TimestampTz at)
+{
+	return aevon_cut_contains(recount->cut, stamp) &&
+		(recount->known_before == NULL || at < *recount->known_before);
 }

@@ -25,12 +25,16 @@
 #include "access.h"
 #include "catalog.h"
 #include "cut.h"
+#include "fold.h"
 #include "guard.h"
 #include "guc.h"
 #include "metric.h"
+#include "recount.h"
 #include "rule.h"
 #include "snapshot.h"
 #include "store.h"
+#include "voided.h"
+#include "voids.h"
 
 /* A changed day, and what was last said of it. */
 typedef struct ChangedDay
@@ -40,7 +44,7 @@ typedef struct ChangedDay
 	int32		measure_key;
 	int32		tenant_key;
 	int32		subject_key;
-	int32		type_key;		/* 0: every event type */
+	const AevonMeasure *measure;
 	int32		last_revision;	/* 0: none */
 	bool		settled;		/* the last one was final or revised */
 	int64		last_event_count;
@@ -64,6 +68,15 @@ typedef struct Snapshotting
 	AevonSnapshotResult *result;
 } Snapshotting;
 
+/* Whether an event that had counted was voided. */
+typedef struct Removal
+{
+	const AevonMeasure *measure;
+	const AevonCut *cut;
+	TimestampTz since;
+	bool		any;
+} Removal;
+
 static void snapshot_all(int64 max_days, AevonSnapshotResult *result);
 static ChangedDay *take_changed_days(const Snapshotting *state, int64 max_days, int *count);
 static Datum caught_up_measures(const Snapshotting *state);
@@ -72,7 +85,13 @@ static bool find_last(ChangedDay *day);
 static void take_day(void *context, int64 window, const AevonPartial *partial);
 static const char *status_of(const Snapshotting *state, const ChangedDay *day,
 							 const AevonPartial *partial);
-static bool voided_since(const Snapshotting *state, const ChangedDay *day, TimestampTz since);
+static bool changed_since(const Snapshotting *state, const ChangedDay *day,
+						  const AevonPartial *partial, TimestampTz since);
+static bool removed_since(const Snapshotting *state, const ChangedDay *day, AevonVoids *voids,
+						  TimestampTz since);
+static void note_removal(void *context, AevonLogRow *row, const AevonVoid *found);
+static bool same_metric(const AevonMeasure *measure, const AevonPartial *a,
+						const AevonPartial *b);
 static const AevonCut *cut_of(const Snapshotting *state, int32 measure_key);
 static void add_row(const Snapshotting *state, const ChangedDay *day,
 					const AevonPartial *partial, Jsonb *stats);
@@ -225,15 +244,14 @@ snapshot_day(Snapshotting *state, ChangedDay *day)
 	AevonVisit	visit = {AEVON_TIER_1D, day->series_key, day->day, day->day + 1, 0, DT_NOEND};
 	DayState	state_of_day = {CurrentMemoryContext, {0}};
 	const AevonPartial *partial = &state_of_day.partial;
-	const AevonMeasure *measure = aevon_rule_measure(state->rules, day->measure_key);
 	Jsonb	   *stats;
 	bool		any;
 
-	if (measure == NULL)
+	day->measure = aevon_rule_measure(state->rules, day->measure_key);
+	if (day->measure == NULL)
 		return;
-	day->type_key = measure->type_key;
 	aevon_store_visit(state->store, &visit, take_day, &state_of_day);
-	stats = aevon_metric_stats(measure, partial);
+	stats = aevon_metric_stats(day->measure, partial);
 	any = find_last(day);
 	if (!any && partial->event_count == 0)
 		return;
@@ -292,35 +310,90 @@ status_of(const Snapshotting *state, const ChangedDay *day, const AevonPartial *
 
 	if (state->now < settled_at)
 		return "provisional";
+	/* there is a new snapshot because the metric is not that of the last one */
 	if (day->settled ||
-		(day->last_revision > 0 &&
-		 (partial->max_ingested >= settled_at || voided_since(state, day, settled_at))))
+		(day->last_revision > 0 && changed_since(state, day, partial, settled_at)))
 		return "revised";
 	return "final";
 }
 
-/* Was an event of the day and type voided at or after a time, as the cut has it? */
+/*
+ * Is the day's metric another than what had come before a time made it?  One
+ * kind of change alone cannot be undone, so that the day has to be counted
+ * again only when there are both.
+ */
 static bool
-voided_since(const Snapshotting *state, const ChangedDay *day, TimestampTz since)
+changed_since(const Snapshotting *state, const ChangedDay *day, const AevonPartial *partial,
+			  TimestampTz since)
 {
-	const AevonCut *cut = cut_of(state, day->measure_key);
-	bool		whole_tenant = day->subject_key < 0;
-	Datum		values[7];
-	bool		isnull;
-	bool		voided;
+	AevonVoids *voids = aevon_voids_open(GetActiveSnapshot(), day->tenant_key);
+	bool		added = partial->event_count > 0 && partial->max_ingested >= since;
+	bool		removed = removed_since(state, day, voids, since);
+	bool		changed = added || removed;
 
-	values[0] = Int32GetDatum(whole_tenant ? day->tenant_key : day->subject_key);
-	values[1] = TimestampTzGetDatum(since);
-	values[2] = TimestampTzGetDatum(day->day * AEVON_DAY);
-	values[3] = TimestampTzGetDatum((day->day + INT64CONST(1)) * AEVON_DAY);
-	values[4] = Int64GetDatum(cut->xmax);
-	values[5] = aevon_cut_xip_datum(cut);
-	values[6] = Int32GetDatum(day->type_key);
-	aevon_catalog_run(whole_tenant ? AEVON_QUERY_TENANT_VOIDED_SINCE :
-					  AEVON_QUERY_PRINCIPAL_VOIDED_SINCE, values, NULL, false);
-	voided = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_freetuptable(SPI_tuptable);
-	return voided;
+	if (added && removed)
+	{
+		AevonRecount recount = {
+			.snapshot = GetActiveSnapshot(),
+			.voids = voids,
+			.cut = cut_of(state, day->measure_key),
+			.tenant_key = day->tenant_key,
+			.subject_key = day->subject_key,
+			.since = day->day * AEVON_DAY,
+			.until = (day->day + INT64CONST(1)) * AEVON_DAY,
+			.known_before = &since,
+		};
+		AevonPacked minutes;
+
+		aevon_recount_minutes(&recount, day->measure, &minutes);
+		changed = !same_metric(day->measure, partial, &minutes.merged);
+	}
+	aevon_voids_close(voids);
+	return changed;
+}
+
+/* Was an event that had counted before a time voided since, as the cut has it? */
+static bool
+removed_since(const Snapshotting *state, const ChangedDay *day, AevonVoids *voids,
+			  TimestampTz since)
+{
+	bool		whole_tenant = day->subject_key < 0;
+	Removal		removal = {day->measure, cut_of(state, day->measure_key), since, false};
+	AevonVoidedRange range = {
+		.snapshot = GetActiveSnapshot(),
+		.voids = {
+			.order = whole_tenant ? AEVON_VOIDS_OF_TENANT : AEVON_VOIDS_OF_PRINCIPAL,
+			.key = whole_tenant ? day->tenant_key : day->subject_key,
+			.from = since,
+			.until = DT_NOEND,
+		},
+		.since = day->day * AEVON_DAY,
+		.until = (day->day + INT64CONST(1)) * AEVON_DAY,
+	};
+
+	aevon_voided_visit(voids, &range, note_removal, &removal);
+	return removal.any;
+}
+
+/* A visitor. */
+static void
+note_removal(void *context, AevonLogRow *row, const AevonVoid *found)
+{
+	Removal    *removal = context;
+	AevonContribution contribution;
+
+	if (!removal->any && row->ingested_at < removal->since &&
+		aevon_cut_contains(removal->cut, row->stamp) &&
+		aevon_cut_contains(removal->cut, found->stamp))
+		removal->any = aevon_fold_evaluate(removal->measure, row, &contribution);
+}
+
+static bool
+same_metric(const AevonMeasure *measure, const AevonPartial *a, const AevonPartial *b)
+{
+	return a->event_count == b->event_count && a->late == b->late &&
+		compareJsonbContainers(&aevon_metric_stats(measure, a)->root,
+							   &aevon_metric_stats(measure, b)->root) == 0;
 }
 
 static const AevonCut *
