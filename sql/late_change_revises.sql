@@ -3,6 +3,8 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
+-- the days of other tests
+SELECT aevon_snapshot() >= 0 AS taken;
 SELECT aevon_define_rule('paid', 'x', '{sum}', 'v', '$.paid == true', tenant => 'revising');
 CREATE FUNCTION pg_temp.put(p text, e text, v numeric, paid boolean DEFAULT true) RETURNS text LANGUAGE sql AS
 $$SELECT aevon_ingest('revising', p, e, 'x', '2024-04-01 10:00+00', jsonb_build_object('v', v, 'paid', paid))$$;

@@ -13,6 +13,10 @@ AEVON_QUERY(LOCK_CHECKPOINTS,
 	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
 	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
 	" ORDER BY c.measure_key FOR UPDATE OF c")
+AEVON_QUERY(LOCK_ALL_CHECKPOINTS,
+	"SELECT c.measure_key, c.cut_xmax, c.cut_xip, c.caught_up"
+	" FROM aevon.sweep_checkpoints c WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
+	" ORDER BY c.measure_key FOR UPDATE OF c")
 AEVON_QUERY(MOVE_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = $2, cut_xip = $3, caught_up = $4,"
 	" swept_at = $5, event_count = event_count OPERATOR(pg_catalog.+) $6"
@@ -87,10 +91,18 @@ AEVON_QUERY(VERSION_WORK,
 	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
 	" AND NOT EXISTS (SELECT FROM aevon.rules r"
 	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
-	" AND r.state OPERATOR(pg_catalog.<>) 'retired')),"
+	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
+	" AND (NOT c.caught_up"
+	" OR NOT EXISTS (SELECT FROM aevon.rules r"
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
+	" AND r.retired_at OPERATOR(pg_catalog.>=) $1)"
+	" OR NOT EXISTS (SELECT FROM aevon.series s JOIN aevon.touched_days d"
+	" ON d.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) c.measure_key))),"
 	" EXISTS (SELECT FROM aevon.measures m WHERE m.cleared_at IS NULL"
 	" AND NOT EXISTS (SELECT FROM aevon.sweep_checkpoints c"
-	" WHERE c.measure_key OPERATOR(pg_catalog.=) m.measure_key))")
+	" WHERE c.measure_key OPERATOR(pg_catalog.=) m.measure_key))",
+	TIMESTAMPTZOID)
 AEVON_QUERY(RETIRE_REPLACED,
 	"UPDATE aevon.rules o SET state = 'retired', retired_at = $1"
 	" FROM aevon.rules n JOIN aevon.sweep_checkpoints c"
@@ -107,11 +119,22 @@ AEVON_QUERY(ACTIVATE_BUILT,
 	" AND n.state OPERATOR(pg_catalog.=) 'building' AND c.caught_up",
 	TIMESTAMPTZOID)
 AEVON_QUERY(DROP_CHECKPOINTS,
-	"DELETE FROM aevon.sweep_checkpoints c"
+	"DELETE FROM aevon.sweep_checkpoints x"
+	" WHERE x.measure_key OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT c.measure_key FROM aevon.sweep_checkpoints c"
 	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
 	" AND NOT EXISTS (SELECT FROM aevon.rules r"
 	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
-	" AND r.state OPERATOR(pg_catalog.<>) 'retired')")
+	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
+	" AND (NOT c.caught_up"
+	" OR NOT EXISTS (SELECT FROM aevon.rules r"
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
+	" AND r.retired_at OPERATOR(pg_catalog.>=) $1)"
+	" OR NOT EXISTS (SELECT FROM aevon.series s JOIN aevon.touched_days d"
+	" ON d.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) c.measure_key))"
+	" FOR UPDATE OF c SKIP LOCKED))",
+	TIMESTAMPTZOID)
 AEVON_QUERY(PICK_LEFTOVER,
 	"SELECT m.measure_key FROM aevon.measures m WHERE m.cleared_at IS NULL"
 	" AND NOT EXISTS (SELECT FROM aevon.sweep_checkpoints c"

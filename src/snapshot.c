@@ -172,7 +172,7 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 
 	state.result = result;
 	state.now = aevon_clock_now();
-	state.checkpoints = aevon_cut_lock_checkpoints(&state.checkpoint_count);
+	state.checkpoints = aevon_cut_lock_all_checkpoints(&state.checkpoint_count);
 	days = take_changed_days(&state, max_days, &count);
 	result->more = max_days > 0 && count == max_days;
 
@@ -220,10 +220,7 @@ take_changed_days(const Snapshotting *state, int64 max_days, int *count)
 	return days;
 }
 
-/*
- * Of the checkpoints held, and no others: the days of a rule that was dropped
- * wait, as the same rule may be defined again.
- */
+/* Of the checkpoints held: the buckets of others are incomplete, or going. */
 static Datum
 caught_up_measures(const Snapshotting *state)
 {

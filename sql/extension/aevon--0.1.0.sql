@@ -161,7 +161,9 @@ CREATE INDEX voids_tenant ON aevon.voids (tenant_key, voided_at);
 CREATE INDEX voids_tenant_stamp ON aevon.voids (tenant_key, stamp);
 
 -- What a rule measures: rules that ask for the same thing share a measure.
--- One without a checkpoint is dead: what is left of its buckets is cleared.
+-- One that no live rule needs is swept no more, and loses its checkpoint once
+-- its last days are in snapshots.  One without a checkpoint is dead: what is
+-- left of its buckets is cleared.
 CREATE SEQUENCE aevon.measure_key_seq AS integer;
 CREATE TABLE aevon.measures (
 	measure_key integer NOT NULL,
