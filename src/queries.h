@@ -330,9 +330,35 @@ AEVON_QUERY(EMPTY_CHECKPOINT,
 	" event_count = 0"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
 	INT4OID)
+AEVON_QUERY(START_COMPACTION,
+	"INSERT INTO aevon.compaction_progress (only_row) VALUES (true)"
+	" ON CONFLICT (only_row) DO NOTHING")
+AEVON_QUERY(LOCK_COMPACTION,
+	"SELECT through_day, threshold FROM aevon.compaction_progress FOR UPDATE")
+AEVON_QUERY(MOVE_COMPACTION,
+	"UPDATE aevon.compaction_progress SET through_day = $1, threshold = $2",
+	INT4OID, FLOAT8OID)
+AEVON_QUERY(REOPEN_DAY,
+	"INSERT INTO aevon.reopened_days (series_key, day) VALUES ($1, $2)"
+	" ON CONFLICT (series_key, day) DO NOTHING",
+	INT8OID, INT4OID)
 AEVON_QUERY(COMPACT_SNAPSHOTS,
-	"WITH old AS ("
-	"SELECT n.series_key, n.day, n.revision,"
+	"WITH reopened AS ("
+	"DELETE FROM aevon.reopened_days r WHERE r.day OPERATOR(pg_catalog.<) $2"
+	" RETURNING r.series_key, r.day"
+	"), seen AS ("
+	"SELECT n.ctid AS place, n.series_key, n.day, n.revision, n.taken_at, n.stats, n.delta"
+	" FROM aevon.snapshots n"
+	" WHERE n.day OPERATOR(pg_catalog.>=) $1 AND n.day OPERATOR(pg_catalog.<) $2"
+	/* OFFSET 0: by the key, whatever the planner thinks of the list's length */
+	" UNION ALL SELECT n.* FROM reopened r, LATERAL ("
+	"SELECT x.ctid, x.series_key, x.day, x.revision, x.taken_at, x.stats, x.delta"
+	" FROM aevon.snapshots x"
+	" WHERE x.series_key OPERATOR(pg_catalog.=) r.series_key"
+	" AND x.day OPERATOR(pg_catalog.=) r.day OFFSET 0) n"
+	" WHERE r.day OPERATOR(pg_catalog.<) $1"
+	"), old AS ("
+	"SELECT n.place,"
 	" n.revision OPERATOR(pg_catalog.=) pg_catalog.max(n.revision) OVER w"
 	" OR n.revision OPERATOR(pg_catalog.=) pg_catalog.min(n.revision) FILTER (WHERE n.taken_at"
 	" OPERATOR(pg_catalog.>=) ('2000-01-01 00:00:00+00'::pg_catalog.timestamptz"
@@ -342,19 +368,17 @@ AEVON_QUERY(COMPACT_SNAPSHOTS,
 	" WHERE d.name OPERATOR(pg_catalog.=) ANY ('{count,sum}'::pg_catalog.text[])"
 	" AND pg_catalog.jsonb_typeof(d.change) OPERATOR(pg_catalog.=) 'number'"
 	" AND pg_catalog.abs(d.change::pg_catalog.numeric) OPERATOR(pg_catalog.>)"
-	" ($2 OPERATOR(pg_catalog.*) pg_catalog.abs((n.stats OPERATOR(pg_catalog.->) d.name)"
+	" ($3::pg_catalog.numeric OPERATOR(pg_catalog.*) pg_catalog.abs((n.stats OPERATOR(pg_catalog.->) d.name)"
 	"::pg_catalog.numeric OPERATOR(pg_catalog.-) d.change::pg_catalog.numeric))) AS kept"
-	" FROM aevon.snapshots n WHERE n.day OPERATOR(pg_catalog.<) $1"
-	" WINDOW w AS (PARTITION BY n.series_key, n.day)"
+	" FROM seen n WINDOW w AS (PARTITION BY n.series_key, n.day)"
 	"), gone AS ("
-	"DELETE FROM aevon.snapshots x USING old o"
-	" WHERE NOT o.kept AND x.series_key OPERATOR(pg_catalog.=) o.series_key"
-	" AND x.day OPERATOR(pg_catalog.=) o.day AND x.revision OPERATOR(pg_catalog.=) o.revision"
+	"DELETE FROM aevon.snapshots x WHERE x.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT o.place FROM old o WHERE NOT o.kept))"
 	" RETURNING x.series_key, x.day, x.revision)"
 	" INSERT INTO aevon.compactions (series_key, compacted_at, day, revisions)"
-	" SELECT series_key, $3, day, pg_catalog.array_agg(revision ORDER BY revision)"
+	" SELECT series_key, $4, day, pg_catalog.array_agg(revision ORDER BY revision)"
 	" FROM gone GROUP BY series_key, day",
-	INT4OID, NUMERICOID, TIMESTAMPTZOID)
+	INT4OID, INT4OID, FLOAT8OID, TIMESTAMPTZOID)
 AEVON_QUERY(LAST_TAKEN,
 	"SELECT pg_catalog.max(taken_at) FROM aevon.snapshots")
 AEVON_QUERY(LAST_SNAPSHOT,

@@ -26,7 +26,8 @@ typedef struct AevonRecount
 	TimestampTz since;			/* occurred_at in [since, until) */
 	TimestampTz until;
 	const TimestampTz *known_before;	/* leave out what was ingested, or
-										 * voided, at or after it; NULL: nothing */
+										 * voided, at or after it; NULL:
+										 * nothing */
 } AevonRecount;
 
 /*

@@ -65,6 +65,7 @@ typedef struct Snapshotting
 	AevonCheckpoint *checkpoints;
 	int			checkpoint_count;
 	TimestampTz now;
+	int32		compacted_before;	/* days before it have been compacted */
 	AevonSnapshotResult *result;
 } Snapshotting;
 
@@ -78,6 +79,7 @@ typedef struct Removal
 } Removal;
 
 static void snapshot_all(int64 max_days, AevonSnapshotResult *result);
+static int32 lock_compaction(void);
 static ChangedDay *take_changed_days(const Snapshotting *state, int64 max_days, int *count);
 static Datum caught_up_measures(const Snapshotting *state);
 static void snapshot_day(Snapshotting *state, ChangedDay *day);
@@ -113,38 +115,6 @@ aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result)
 	aevon_access_leave(&access);
 }
 
-int64
-aevon_snapshot_compact(void)
-{
-	TimestampTz now = aevon_clock_now();
-	AevonAccess access;
-	Datum		values[3];
-	int64		count;
-
-	if (aevon_compact_after_s < 0)
-		return 0;
-	aevon_access_enter(&access);
-	aevon_catalog_connect();
-	values[0] = Int32GetDatum((int32) aevon_window_of(now - aevon_compact_after_s * USECS_PER_SEC,
-													  AEVON_DAY));
-	values[1] = DirectFunctionCall1(float8_numeric, Float8GetDatum(aevon_compact_threshold));
-	values[2] = TimestampTzGetDatum(now);
-	aevon_guard_allow_compaction(true);
-	PG_TRY();
-	{
-		aevon_catalog_run(AEVON_QUERY_COMPACT_SNAPSHOTS, values, NULL, false);
-	}
-	PG_FINALLY();
-	{
-		aevon_guard_allow_compaction(false);
-	}
-	PG_END_TRY();
-	count = (int64) SPI_processed;
-	aevon_catalog_finish();
-	aevon_access_leave(&access);
-	return count;
-}
-
 TimestampTz
 aevon_snapshot_last_taken(void)
 {
@@ -173,6 +143,7 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 	state.result = result;
 	state.now = aevon_clock_now();
 	state.checkpoints = aevon_cut_lock_all_checkpoints(&state.checkpoint_count);
+	state.compacted_before = lock_compaction();
 	days = take_changed_days(&state, max_days, &count);
 	result->more = max_days > 0 && count == max_days;
 
@@ -191,6 +162,19 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 	aevon_store_close(state.store);
 	PopActiveSnapshot();
 	MemoryContextDelete(day_context);
+}
+
+/* Hold off compactions; the day before which all have been compacted. */
+static int32
+lock_compaction(void)
+{
+	Datum		day = 0;
+	bool		never = true;
+
+	aevon_catalog_run(AEVON_QUERY_LOCK_COMPACTION, NULL, NULL, false);
+	if (SPI_processed > 0)
+		day = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &never);
+	return never ? PG_INT32_MIN : DatumGetInt32(day);
 }
 
 static ChangedDay *
@@ -424,4 +408,6 @@ add_row(const Snapshotting *state, const ChangedDay *day, const AevonPartial *pa
 	values[9] = JsonbPGetDatum(stats);
 	values[10] = JsonbPGetDatum(aevon_metric_delta(stats, day->last_stats));
 	aevon_catalog_run(AEVON_QUERY_ADD_SNAPSHOT, values, NULL, false);
+	if (day->day < state->compacted_before)
+		aevon_catalog_run(AEVON_QUERY_REOPEN_DAY, values, NULL, false);
 }

@@ -281,6 +281,7 @@ CREATE TABLE aevon.snapshots (
 	PRIMARY KEY (series_key, day, revision)
 );
 CREATE INDEX snapshots_taken_at ON aevon.snapshots (taken_at);
+CREATE INDEX snapshots_day ON aevon.snapshots (day);
 
 -- What the compaction of old days took out of the snapshots.
 CREATE TABLE aevon.compactions (
@@ -290,6 +291,20 @@ CREATE TABLE aevon.compactions (
 	revisions    integer[] NOT NULL
 );
 CREATE INDEX compactions_day ON aevon.compactions (series_key, day);
+
+-- How far that has come, and the days before it that got snapshots since.
+CREATE TABLE aevon.compaction_progress (
+	threshold   double precision,
+	through_day integer,
+	only_row    boolean NOT NULL DEFAULT true CHECK (only_row),
+	PRIMARY KEY (only_row)
+);
+INSERT INTO aevon.compaction_progress DEFAULT VALUES;
+CREATE TABLE aevon.reopened_days (
+	series_key bigint NOT NULL,
+	day        integer NOT NULL,           -- days since 2000-01-01
+	PRIMARY KEY (series_key, day)
+);
 
 -- The tamper-evident chain: a link for what entered the log's own cut.
 CREATE TABLE aevon.chain (
@@ -818,6 +833,9 @@ BEGIN
 		PERFORM pg_catalog.pg_extension_config_dump(rel.oid,
 			CASE rel.relname
 				WHEN 'log_parts' THEN 'WHERE part > 1'
+				-- the first compaction of the copy looks at every day
+				WHEN 'compaction_progress' THEN 'WHERE false'
+				WHEN 'reopened_days' THEN 'WHERE false'
 				-- the number of a dropped role would name another one elsewhere
 				WHEN 'grants' THEN 'WHERE role IN (SELECT r.oid FROM pg_catalog.pg_roles r)'
 				ELSE ''
@@ -1224,6 +1242,15 @@ COMMENT ON COLUMN aevon.compactions.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.compactions.compacted_at IS 'When they were deleted.';
 COMMENT ON COLUMN aevon.compactions.day IS 'Days since 2000-01-01 (UTC).';
 COMMENT ON COLUMN aevon.compactions.revisions IS 'Revisions that were deleted.';
+
+COMMENT ON TABLE aevon.compaction_progress IS 'How far the compaction of old days has come: one row.';
+COMMENT ON COLUMN aevon.compaction_progress.threshold IS 'aevon.compact_threshold of the last compaction; by another one all days are looked at again.';
+COMMENT ON COLUMN aevon.compaction_progress.through_day IS 'Days since 2000-01-01: those before it have been compacted; NULL: none.';
+COMMENT ON COLUMN aevon.compaction_progress.only_row IS 'Always true: there is one row.';
+
+COMMENT ON TABLE aevon.reopened_days IS 'Days that got a snapshot after they had been compacted: the next compaction looks at them again.';
+COMMENT ON COLUMN aevon.reopened_days.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.reopened_days.day IS 'Days since 2000-01-01 (UTC).';
 COMMENT ON VIEW aevon.daily_metrics IS 'The latest snapshot of every UTC day of each active rule, for readable tenants: value, status, what was first reported, how complete, whether unusual.';
 COMMENT ON COLUMN aevon.daily_metrics.tenant IS 'The tenant.';
 COMMENT ON COLUMN aevon.daily_metrics.principal IS 'The principal; NULL: the whole tenant.';
