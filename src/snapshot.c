@@ -222,7 +222,8 @@ caught_up_measures(const Snapshotting *state)
 static void
 snapshot_day(Snapshotting *state, ChangedDay *day)
 {
-	AevonVisit	visit = {AEVON_TIER_1D, day->series_key, day->day, day->day + 1, 0, DT_NOEND};
+	AevonVisit	visit = {AEVON_TIER_1D, day->series_key, day->day, day->day + 1, 0, DT_NOEND,
+	NULL};
 	DayState	state_of_day = {CurrentMemoryContext, {0}};
 	const AevonPartial *partial = &state_of_day.partial;
 	Jsonb	   *stats;

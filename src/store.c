@@ -58,6 +58,7 @@ static const bytea *row_state(StoreTable *table);
 static void visit_row(const bytea *state, const AevonVisit *visit,
 					  AevonStateVisitor visitor, void *context);
 static bool one_group(const AevonVisit *visit, int64 first, int64 last);
+static bool is_except(const AevonVisit *visit, int64 first, int64 last);
 static int64 find_place(AevonStore *store, StoreTable *table, int64 series_key, int64 window,
 						int64 *first_window);
 static int64 bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first);
@@ -334,7 +335,8 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 		return;
 	if (packed.first >= visit->from && packed.last < visit->until &&
 		packed.merged.max_ingested <= visit->as_of &&
-		one_group(visit, packed.first, packed.last))
+		one_group(visit, packed.first, packed.last) &&
+		!is_except(visit, packed.first, packed.last))
 	{
 		visitor(context, packed.first, &packed.merged);
 		return;
@@ -346,7 +348,8 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 		const AevonPackedEntry *entry = &packed.entries[i];
 
 		if (entry->window < visit->from || entry->window >= visit->until ||
-			entry->partial.min_ingested > visit->as_of)
+			entry->partial.min_ingested > visit->as_of ||
+			is_except(visit, entry->window, entry->window))
 			continue;
 		visitor(context, entry->window,
 				entry->partial.max_ingested <= visit->as_of ? &entry->partial : NULL);
@@ -358,6 +361,13 @@ one_group(const AevonVisit *visit, int64 first, int64 last)
 {
 	return visit->group == 0 ||
 		aevon_window_of(first, visit->group) == aevon_window_of(last, visit->group);
+}
+
+/* Is any window in [first, last] to be left out? */
+static bool
+is_except(const AevonVisit *visit, int64 first, int64 last)
+{
+	return visit->except != NULL && aevon_windowset_meets(visit->except, first, last);
 }
 
 /*

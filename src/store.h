@@ -13,6 +13,7 @@
 #include "utils/snapshot.h"
 
 #include "bucket.h"
+#include "windowset.h"
 
 typedef enum AevonTier
 {
@@ -60,6 +61,8 @@ typedef struct AevonVisit
 	int64		until;
 	int64		group;
 	TimestampTz as_of;			/* DT_NOEND: everything */
+	const AevonWindowSet *except;	/* windows to be left out, sorted; NULL:
+									 * none */
 } AevonVisit;
 
 extern void aevon_store_visit(AevonStore *store, const AevonVisit *visit,

@@ -159,6 +159,9 @@ CREATE INDEX voids_event_stamp ON aevon.voids (event_stamp);
 CREATE INDEX voids_principal ON aevon.voids (principal_key, voided_at);
 CREATE INDEX voids_tenant ON aevon.voids (tenant_key, voided_at);
 CREATE INDEX voids_tenant_stamp ON aevon.voids (tenant_key, stamp);
+CREATE INDEX voids_tenant_time ON aevon.voids (tenant_key, occurred_at);
+CREATE INDEX voids_principal_stamp ON aevon.voids (principal_key, stamp);
+CREATE INDEX voids_principal_time ON aevon.voids (principal_key, occurred_at);
 
 -- What a rule measures: rules that ask for the same thing share a measure.
 -- One that no live rule needs is swept no more, and loses its checkpoint once
