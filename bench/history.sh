@@ -133,15 +133,24 @@ make_timer() {
 	EOS
 }
 
+# log_of SUBJECT (SQL): its events in the log, as a FROM clause and a condition to go on with
+log_of() {
+	printf '%s' "FROM aevon.event_log e WHERE "
+	if [ "$1" = NULL ]; then
+		printf '%s' "true"
+	else
+		printf '%s' "e.principal_key = (SELECT principal_key FROM aevon.principals WHERE principal = $1)"
+	fi
+}
+
 # check SUBJECT AS_OF (SQL): the answer is the recount's, or its time is worth nothing
 check() {
 	local same
 
 	same=$(sql -c "SELECT (SELECT (event_count, value) FROM aevon_windows('t', $1, 'amount',
 			'2026-01-01 00:00:07.123456', '2026-01-30 23:59:41.654321', as_of => $2)) IS NOT DISTINCT FROM
-		(SELECT (count(*), coalesce(sum((data ->> 'amount')::numeric), 0)) FROM aevon.events
-		 WHERE tenant = 't' AND ($1 IS NULL OR principal = $1)
-			AND (principal, event_id) NOT IN (SELECT p.principal, v.event_id FROM aevon.voids v JOIN aevon.principals p USING (principal_key))
+		(SELECT (count(*), coalesce(sum((data ->> 'amount')::numeric), 0)) $(log_of "$1")
+			AND NOT EXISTS (SELECT FROM aevon.voids v WHERE v.principal_key = e.principal_key AND v.event_id = e.event_id)
 			AND ingested_at <= coalesce($2, 'infinity'::timestamptz)
 			AND occurred_at >= '2026-01-01 00:00:07.123456' AND occurred_at < '2026-01-30 23:59:41.654321')")
 	if [ "$same" != t ]; then
@@ -153,7 +162,7 @@ check() {
 # opened SUBJECT AS_OF (SQL): events of the minutes that hold some from both sides of it
 opened() {
 	sql -c "SELECT coalesce(sum(n), 0) FROM (
-		SELECT count(*) AS n FROM aevon.events WHERE tenant = 't' AND ($1 IS NULL OR principal = $1)
+		SELECT count(*) AS n $(log_of "$1")
 		GROUP BY date_trunc('minute', occurred_at) HAVING min(ingested_at) <= $2 AND max(ingested_at) > $2) m"
 }
 
