@@ -44,8 +44,10 @@ SELECT aevon_test.sweep();
 SELECT value, stats FROM aevon_windows('changed_rule', 'p', 'r');
 SELECT * FROM aevon_test.recount('changed_rule');
 
--- what retired versions held is gone
-SELECT count(DISTINCT s.measure_key) AS measures
-FROM aevon.series s JOIN aevon.tenants t USING (tenant_key)
+-- what retired versions held goes once their last days are in snapshots
+SELECT aevon_snapshot() > 0 AS taken;
+SELECT aevon_test.sweep();
+SELECT count(*) FROM aevon.buckets_1m b JOIN aevon.series s USING (series_key) JOIN aevon.tenants t USING (tenant_key)
 WHERE t.tenant = 'changed_rule'
 	AND s.measure_key NOT IN (SELECT measure_key FROM aevon.rules WHERE state <> 'retired');
+SELECT rule, value FROM unnest('{1,2,3,4}'::int[]) v, aevon_history('changed_rule', 'p', 'r@' || v) ORDER BY v;

@@ -35,10 +35,17 @@ SELECT v, aevon_test.try(format('SELECT * FROM aevon_windows(%L, rule => %L)', '
 SELECT v, (w.stats ->> 'last') IS NOT NULL AS has_last FROM unnest('{r@3,r@4}'::text[]) v, aevon_windows('ending', rule => v) w;
 SELECT * FROM aevon_test.differences('ending');
 
--- asked again, the same question gets a measure of its own
+-- asked again, the same question gets a measure of its own; the one that ends
+-- waits for its last snapshots
 SELECT aevon_define_rule('r', 'use', '{sum,last}', 'n', tenant => 'ending');
 SELECT * FROM pg_temp.held;
 SELECT aevon_test.sweep();
+SELECT * FROM pg_temp.held;
+SELECT * FROM aevon_test.differences('ending');
+-- but not for ever
+CREATE FUNCTION pg_temp.sweep_a_week_later() RETURNS int LANGUAGE sql AS
+$$SELECT set_config('aevon.clock', (clock_timestamp() + interval '7 days 1 minute')::text, true); SELECT measure_count FROM aevon_sweep()$$;
+SELECT pg_temp.sweep_a_week_later();
 SELECT * FROM pg_temp.held;
 SELECT * FROM aevon_test.differences('ending');
 
@@ -54,7 +61,7 @@ INSERT INTO aevon.series (series_key, measure_key, tenant_key, subject_key, dims
 SELECT nextval('aevon.series_key_seq'), r.measure_key, r.tenant_key, 1000000 + n, 0, '', '{}'
 FROM generate_series(1, 60000) n, aevon.rules r JOIN aevon.tenants t USING (tenant_key) WHERE t.tenant = 'ending' AND r.name = 's' AND r.version = 2;
 SELECT * FROM pg_temp.held WHERE rule_versions LIKE '%s@%';
-SELECT measure_count FROM aevon_sweep();
+SELECT pg_temp.sweep_a_week_later();
 SELECT rule_versions, swept, cleared, series BETWEEN 1 AND 15000 AS some_series, minutes, days FROM pg_temp.held WHERE rule_versions LIKE '%s@%';
 SELECT measure_count FROM aevon_sweep();
 SELECT * FROM pg_temp.held WHERE rule_versions LIKE '%s@%';

@@ -163,7 +163,7 @@ static void
 check_rows(Comparing *state, AevonTier tier)
 {
 	RowCheck	check = {state, tier, AEVON_WINDOW_MAX};
-	AevonVisit	visit = {tier, state->series_key, AEVON_WINDOW_MIN, AEVON_WINDOW_MAX, NULL, DT_NOEND};
+	AevonVisit	visit = {tier, state->series_key, AEVON_WINDOW_MIN, AEVON_WINDOW_MAX, NULL, DT_NOEND, NULL};
 
 	aevon_store_visit_rows(state->store, &visit, check_row, &check);
 }
@@ -292,7 +292,7 @@ next_stored_minute(const Comparing *state, AevonTier tier, int64 from)
 {
 	int64		minutes = tiers[tier].minutes;
 	AevonVisit	visit = {tier, state->series_key, from / minutes, END_MINUTE / minutes, NULL,
-	DT_NOEND};
+	DT_NOEND, NULL};
 	Collected	stored = {
 		.from = visit.from,
 		.until = visit.until,
@@ -344,7 +344,7 @@ days_of(const AevonPacked *minutes)
 static bool
 compare_tier(Comparing *state, AevonTier tier, const AevonPacked *recomputed, Collected *stored)
 {
-	AevonVisit	visit = {tier, state->series_key, stored->from, stored->until, NULL, DT_NOEND};
+	AevonVisit	visit = {tier, state->series_key, stored->from, stored->until, NULL, DT_NOEND, NULL};
 	int			i = 0;
 	int			k = 0;
 

@@ -380,7 +380,7 @@ write_days(AevonStore *store, int64 series_key, const Target *targets, int count
 	{
 		int64		day = aevon_window_of(targets[i].minute, MINUTES_A_DAY);
 		AevonVisit	visit = {AEVON_TIER_1M, series_key, day * MINUTES_A_DAY,
-		(day + 1) * MINUTES_A_DAY, NULL, DT_NOEND};
+		(day + 1) * MINUTES_A_DAY, NULL, DT_NOEND, NULL};
 
 		if (n > 0 && states[n - 1].window == day)
 			continue;

@@ -20,6 +20,7 @@
 #include "catalog.h"
 #include "cut.h"
 
+static AevonCheckpoint *lock_checkpoints(AevonQuery query, int *count);
 static int64 stamp_of_xid(TransactionId xid, FullTransactionId next, int64 base);
 static int	compare_stamps(const void *a, const void *b);
 static int	compare_checkpoints(const void *a, const void *b);
@@ -173,11 +174,23 @@ aevon_cut_read_checkpoints(Snapshot snapshot, int *count)
 AevonCheckpoint *
 aevon_cut_lock_checkpoints(int *count)
 {
+	return lock_checkpoints(AEVON_QUERY_LOCK_CHECKPOINTS, count);
+}
+
+AevonCheckpoint *
+aevon_cut_lock_all_checkpoints(int *count)
+{
+	return lock_checkpoints(AEVON_QUERY_LOCK_ALL_CHECKPOINTS, count);
+}
+
+static AevonCheckpoint *
+lock_checkpoints(AevonQuery query, int *count)
+{
 	AevonCheckpoint *checkpoints;
 	TupleDesc	descriptor;
 
 	forbid_prepare();
-	aevon_catalog_run(AEVON_QUERY_LOCK_CHECKPOINTS, NULL, NULL, false);
+	aevon_catalog_run(query, NULL, NULL, false);
 	*count = (int) SPI_processed;
 	checkpoints = palloc0(Max(*count, 1) * sizeof(AevonCheckpoint));
 	descriptor = SPI_tuptable->tupdesc;

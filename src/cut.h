@@ -83,12 +83,15 @@ typedef struct AevonCheckpoint
 extern AevonCheckpoint *aevon_cut_read_checkpoints(Snapshot snapshot, int *count);
 
 /*
- * Lock the checkpoints of all measures for the rest of the transaction, which
+ * Lock the checkpoints of all measures that a live rule needs for the rest of the transaction, which
  * then cannot be prepared, and return them as they are now, by measure key.
  * Waits for another transaction that holds them (lock_timeout applies); under
  * REPEATABLE READ raises 40001 if one has changed them.  SPI is connected; the
  * result is in its memory.
  */
 extern AevonCheckpoint *aevon_cut_lock_checkpoints(int *count);
+
+/* The same of every checkpoint: measures that stopped too. */
+extern AevonCheckpoint *aevon_cut_lock_all_checkpoints(int *count);
 
 #endif							/* AEVON_CUT_H */

@@ -40,14 +40,8 @@ aevon_error_check_name(const char *name, const char *what, AevonProblem *problem
 		problem->message = psprintf("%s must not be empty", what);
 		return false;
 	}
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char) name[i] < 0x20 || name[i] == 0x7f)
-		{
-			problem->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
-			problem->message = psprintf("%s must not contain control characters", what);
-			problem->detail = psprintf("Byte %zu has the value %d.", i + 1, name[i]);
-			return false;
-		}
+	if (!aevon_error_check_characters(name, what, problem))
+		return false;
 	if (length <= AEVON_MAX_KEY)
 		return true;
 	characters = pg_mbstrlen_with_len(name, length);
@@ -57,6 +51,22 @@ aevon_error_check_name(const char *name, const char *what, AevonProblem *problem
 		problem->message = psprintf("%s is too long", what);
 		problem->detail = psprintf("It has %d characters, of at most %d: \"%s\".",
 								   characters, AEVON_MAX_KEY, aevon_error_excerpt(name));
+		return false;
+	}
+	return true;
+}
+
+bool
+aevon_error_check_characters(const char *string, const char *what, AevonProblem *problem)
+{
+	memset(problem, 0, sizeof(*problem));
+	for (size_t i = 0; string[i] != '\0'; i++)
+	{
+		if ((unsigned char) string[i] >= 0x20 && string[i] != 0x7f)
+			continue;
+		problem->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
+		problem->message = psprintf("%s must not contain control characters", what);
+		problem->detail = psprintf("Byte %zu has the value %d.", i + 1, string[i]);
 		return false;
 	}
 	return true;

@@ -31,7 +31,11 @@ extern void aevon_error_raise(const AevonProblem *problem) pg_attribute_noreturn
  */
 extern bool aevon_error_check_name(const char *name, const char *what, AevonProblem *problem);
 
-/* The same, but raises. */
+/* Is a string without control characters (22023)?  On false the problem is filled. */
+extern bool aevon_error_check_characters(const char *string, const char *what,
+										 AevonProblem *problem);
+
+/* The same as aevon_error_check_name, but raises. */
 extern void aevon_error_require_name(const char *name, const char *what);
 
 /* Raises 22004: the argument `what` must not be NULL. */

@@ -5,7 +5,12 @@
  * A revision says what changed between two cuts: an event counts at a cut if
  * it is inside and its void is not.  Events that count at one of the two only
  * are the change.  They are given in order of (occurred_at, principal,
- * event_id), page by page.  Layer 3.
+ * event_id), page by page.
+ *
+ * There are two ways to find them: the subject's events of the day, by time,
+ * and whatever entered between the two cuts, by stamp.  Which is shorter is
+ * not known beforehand, so both are gone side by side, row by row, until one
+ * ends: that costs at most twice the better one.  Layer 3.
  */
 #include "postgres.h"
 
@@ -17,8 +22,6 @@
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -29,10 +32,12 @@
 #include "dictionary.h"
 #include "errors.h"
 #include "fold.h"
+#include "position.h"
 #include "rule.h"
 #include "stats.h"
 #include "store.h"
 #include "subject.h"
+#include "voided.h"
 #include "voids.h"
 
 #define COLUMNS 13
@@ -49,44 +54,52 @@ typedef struct ExplainRequest
 	char	   *after;			/* NULL: the first page */
 } ExplainRequest;
 
-/* Where a row stands in the order. */
-typedef struct Position
-{
-	TimestampTz occurred_at;
-	const char *principal;
-	const char *event_id;
-} Position;
-
 /* A row to be given. */
 typedef struct Finding
 {
-	Position	position;
+	AevonPosition position;
 	TimestampTz ingested_at;
 	bool		late;
 	int			count_change;
-	bool		has_value;
-	AevonDecimal value;
+	Numeric		value;			/* NULL: none */
 	bool		is_void;
 	TimestampTz voided_at;
 	char	   *reason;
 	char	   *voided_by;
 } Finding;
 
+typedef struct FindingList
+{
+	MemoryContext home;			/* of the list and all it points to */
+	int			count;
+	int			capacity;
+	Finding    *findings;
+} FindingList;
+
+/* What entered between two cuts, by stamp. */
+typedef struct EnteredScan
+{
+	AevonLogScan *scan;			/* NULL: the next range is to be opened */
+	int			next;			/* which: old xip members, then all above */
+} EnteredScan;
+
 typedef struct Explainer
 {
 	const ExplainRequest *request;
+	Snapshot	snapshot;
 	AevonSubject subject;
 	const AevonMeasure *measure;
 	AevonVoids *voids;
 	AevonCut   *before;			/* both NULL: the whole day */
 	AevonCut   *after;
-	Position	start;			/* rows at or before it were given */
+	AevonPosition start;		/* rows at or before it were given */
+	TimestampTz since;			/* what is left of the day */
+	TimestampTz until;
 	ReturnSetInfo *result;
 	int32		given;
-	MemoryContext ties;			/* of findings with the same time */
-	int			count;
-	int			capacity;
-	Finding    *findings;
+	MemoryContext scratch;		/* of one event */
+	FindingList ties;			/* findings with the same time */
+	FindingList entered;		/* findings by stamp, so far */
 } Explainer;
 
 PG_FUNCTION_INFO_V1(aevon_explain_sql);
@@ -97,18 +110,22 @@ static void explain(Explainer *explainer);
 static void load_cuts(Explainer *explainer);
 static AevonCut *read_cut(int64 series_key, DateADT day, int32 revision, bool exact);
 static void raise_unknown_revision(const ExplainRequest *request) pg_attribute_noreturn();
-static void parse_after(Explainer *explainer);
-static Jsonb *parse_document(const char *text);
-static char *array_text(Jsonb *array, int index);
 static bool may_hold_events(DateADT day);
-static void scan_day(Explainer *explainer);
-static void consider(Explainer *explainer, AevonLogRow *row);
+static void find_events(Explainer *explainer);
+static AevonLogScan *scan_day(Explainer *explainer);
+static bool step_by_time(Explainer *explainer, AevonLogScan *scan);
+static bool step_by_stamp(Explainer *explainer, EnteredScan *entered);
+static bool next_entered(Explainer *explainer, EnteredScan *entered, AevonLogRow *row);
+static void end_entered(EnteredScan *entered);
+static void find_voided(Explainer *explainer);
+static void consider_voided(void *context, AevonLogRow *row, const AevonVoid *found);
+static void empty_list(FindingList *list);
+static void consider(Explainer *explainer, AevonLogRow *row, FindingList *list);
 static bool judge(Explainer *explainer, AevonLogRow *row, Finding *finding);
-static void give_ties(Explainer *explainer);
-static int	compare_positions(const Position *a, const Position *b);
+static void keep(FindingList *list, const Finding *finding);
+static void give_list(Explainer *explainer, FindingList *list);
 static int	compare_findings(const void *a, const void *b);
 static void give(Explainer *explainer, const Finding *finding);
-static char *position_text(const Position *position);
 
 Datum
 aevon_explain_sql(PG_FUNCTION_ARGS)
@@ -179,13 +196,14 @@ explain(Explainer *explainer)
 	rule = linitial(aevon_rule_select(aevon_rule_load(GetActiveSnapshot()),
 									  explainer->subject.tenant_key, request->rule));
 	explainer->measure = rule->measure;
-	explainer->ties = AllocSetContextCreate(CurrentMemoryContext, "aevon explain ties",
-											ALLOCSET_DEFAULT_SIZES);
+	explainer->snapshot = GetActiveSnapshot();
 	if (request->revision > 0)
 		load_cuts(explainer);
-	parse_after(explainer);
+	explainer->start.occurred_at = DT_NOBEGIN;
+	if (request->after != NULL)
+		aevon_position_parse(request->after, &explainer->start);
 	if (explainer->subject.subject_key != 0 && may_hold_events(request->day))
-		scan_day(explainer);
+		find_events(explainer);
 	aevon_access_leave(&access);
 }
 
@@ -250,73 +268,6 @@ raise_unknown_revision(const ExplainRequest *request)
 			 errhint("aevon_history lists the revisions; leave \"revision\" out to see the whole day.")));
 }
 
-/* The cursor is a JSON array: microseconds, principal, event id. */
-static void
-parse_after(Explainer *explainer)
-{
-	const char *after = explainer->request->after;
-	Position   *start = &explainer->start;
-	Jsonb	   *document;
-	char	   *micros = NULL;
-
-	start->occurred_at = DT_NOBEGIN;
-	if (after == NULL)
-		return;
-	document = parse_document(after);
-	if (document != NULL)
-	{
-		micros = array_text(document, 0);
-		start->principal = array_text(document, 1);
-		start->event_id = array_text(document, 2);
-	}
-	if (micros == NULL || start->principal == NULL || start->event_id == NULL ||
-		strspn(micros, "-0123456789") != strlen(micros) || strlen(micros) > 19)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"after\" is not a position"),
-				 errhint("Give the position of the last row of the page before.")));
-	start->occurred_at = strtoi64(micros, NULL, 10);
-}
-
-/* The text as a document, or NULL if it is none. */
-static Jsonb *
-parse_document(const char *text)
-{
-	MemoryContext context = CurrentMemoryContext;
-	Jsonb	   *volatile document = NULL;
-
-	PG_TRY();
-	{
-		document = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-	}
-	PG_CATCH();
-	{
-		/* jsonb_in holds nothing but memory; what is no bad text goes on */
-		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return document;
-}
-
-static char *
-array_text(Jsonb *array, int index)
-{
-	JsonbValue *item;
-
-	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array) || JB_ROOT_COUNT(array) != 3)
-		return NULL;
-	item = getIthJsonbValueFromContainer(&array->root, index);
-	if (item->type == jbvString)
-		return pnstrdup(item->val.string.val, item->val.string.len);
-	if (item->type == jbvNumeric)
-		return DatumGetCString(DirectFunctionCall1(numeric_out,
-												   NumericGetDatum(item->val.numeric)));
-	return NULL;
-}
-
 /* Events lie in the years 1 to 9999; microseconds of far dates overflow. */
 static bool
 may_hold_events(DateADT day)
@@ -325,58 +276,180 @@ may_hold_events(DateADT day)
 		day < date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE;
 }
 
+/* Fill the page by time, or, if that ends sooner, by stamp. */
 static void
-scan_day(Explainer *explainer)
+find_events(Explainer *explainer)
 {
-	const AevonSubject *subject = &explainer->subject;
-	Snapshot	snapshot = GetActiveSnapshot();
-	TimestampTz since = explainer->request->day * AEVON_DAY;
-	TimestampTz until = since + AEVON_DAY;
 	AevonLogScan *scan;
-	AevonLogRow row;
+	EnteredScan entered = {0};
+	bool		by_stamp = explainer->after != NULL && explainer->before->xmax > 0;
 
-	since = Max(since, explainer->start.occurred_at);
-	explainer->voids = aevon_voids_open(snapshot, subject->tenant_key);
-	if (subject->principal_key != 0)
-		scan = aevon_log_scan_principal(snapshot, subject->principal_key, since, until);
-	else
-		scan = aevon_log_scan_tenant(snapshot, subject->tenant_key, since, until);
-	while (explainer->given < explainer->request->max_rows && aevon_log_scan_next(scan, &row))
+	explainer->since = Max(explainer->request->day * AEVON_DAY, explainer->start.occurred_at);
+	explainer->until = (explainer->request->day + INT64CONST(1)) * AEVON_DAY;
+	explainer->voids = aevon_voids_open(explainer->snapshot, explainer->subject.tenant_key);
+	explainer->scratch = AllocSetContextCreate(CurrentMemoryContext, "aevon explained event",
+											   ALLOCSET_DEFAULT_SIZES);
+	explainer->ties.home = AllocSetContextCreate(CurrentMemoryContext,
+												 "aevon explained events of a time",
+												 ALLOCSET_DEFAULT_SIZES);
+	explainer->entered.home = AllocSetContextCreate(CurrentMemoryContext,
+													"aevon explained events by stamp",
+													ALLOCSET_DEFAULT_SIZES);
+
+	scan = scan_day(explainer);
+	while (step_by_time(explainer, scan))
 	{
-		if (explainer->count > 0 &&
-			explainer->findings[0].position.occurred_at != row.occurred_at)
-			give_ties(explainer);
-		consider(explainer, &row);
+		/* what is many is better read page by page */
+		if (!by_stamp || explainer->entered.count > MAX_PAGE)
+			continue;
+		if (step_by_stamp(explainer, &entered))
+			continue;
+		find_voided(explainer);
+		tuplestore_clear(explainer->result->setResult);
+		explainer->given = 0;
+		give_list(explainer, &explainer->entered);
+		break;
 	}
-	give_ties(explainer);
+	end_entered(&entered);
 	aevon_log_scan_end(scan);
 	aevon_voids_close(explainer->voids);
 }
 
-static void
-consider(Explainer *explainer, AevonLogRow *row)
+static AevonLogScan *
+scan_day(Explainer *explainer)
 {
-	MemoryContext outer = MemoryContextSwitchTo(explainer->ties);
+	const AevonSubject *subject = &explainer->subject;
+
+	if (subject->principal_key != 0)
+		return aevon_log_scan_principal(explainer->snapshot, subject->principal_key,
+										explainer->since, explainer->until);
+	return aevon_log_scan_tenant(explainer->snapshot, subject->tenant_key,
+								 explainer->since, explainer->until);
+}
+
+/* Consider the next event of the day; false: the page is complete. */
+static bool
+step_by_time(Explainer *explainer, AevonLogScan *scan)
+{
+	FindingList *ties = &explainer->ties;
+	AevonLogRow row;
+	bool		more = aevon_log_scan_next(scan, &row);
+
+	if (ties->count > 0 &&
+		(!more || ties->findings[0].position.occurred_at != row.occurred_at))
+	{
+		give_list(explainer, ties);
+		empty_list(ties);
+	}
+	if (!more || explainer->given == explainer->request->max_rows)
+		return false;
+	consider(explainer, &row, ties);
+	return true;
+}
+
+/* Consider the next event that entered between the cuts; false: there is none. */
+static bool
+step_by_stamp(Explainer *explainer, EnteredScan *entered)
+{
+	const AevonSubject *subject = &explainer->subject;
+	AevonLogRow row;
+
+	if (!next_entered(explainer, entered, &row))
+		return false;
+	if (row.tenant_key == subject->tenant_key &&
+		(subject->principal_key == 0 || row.principal_key == subject->principal_key) &&
+		row.occurred_at >= explainer->since && row.occurred_at < explainer->until)
+		consider(explainer, &row, &explainer->entered);
+	return true;
+}
+
+/*
+ * Outside the old cut are the members of its xip, and all from its xmax on.
+ * Some of that may be outside the new one too.
+ */
+static bool
+next_entered(Explainer *explainer, EnteredScan *entered, AevonLogRow *row)
+{
+	const AevonCut *before = explainer->before;
+
+	for (;;)
+	{
+		if (entered->scan != NULL && aevon_log_scan_next(entered->scan, row))
+			return true;
+		end_entered(entered);
+		if (entered->next > before->nxip)
+			return false;
+		if (entered->next < before->nxip)
+			entered->scan = aevon_log_scan_stamps(explainer->snapshot,
+												  before->xip[entered->next],
+												  before->xip[entered->next] + 1);
+		else
+			entered->scan = aevon_log_scan_stamps(explainer->snapshot, before->xmax,
+												  explainer->after->xmax);
+		entered->next++;
+	}
+}
+
+static void
+end_entered(EnteredScan *entered)
+{
+	if (entered->scan != NULL)
+		aevon_log_scan_end(entered->scan);
+	entered->scan = NULL;
+}
+
+/* Events inside the old cut, voided between the two. */
+static void
+find_voided(Explainer *explainer)
+{
+	const AevonCut *before = explainer->before;
+	AevonVoidedRange range = {
+		.snapshot = explainer->snapshot,
+		.voids = {AEVON_VOIDS_OF_TENANT_BY_STAMP, explainer->subject.tenant_key},
+		.principal_key = explainer->subject.principal_key,
+		.since = explainer->since,
+		.until = explainer->until,
+	};
+
+	for (int i = 0; i < before->nxip; i++)
+	{
+		range.voids.from = before->xip[i];
+		range.voids.until = before->xip[i] + 1;
+		aevon_voided_visit(explainer->voids, &range, consider_voided, explainer);
+	}
+	range.voids.from = before->xmax;
+	range.voids.until = explainer->after->xmax;
+	aevon_voided_visit(explainer->voids, &range, consider_voided, explainer);
+}
+
+/* A visitor.  Events outside the old cut were found by their own stamps. */
+static void
+consider_voided(void *context, AevonLogRow *row, const AevonVoid *found)
+{
+	Explainer  *explainer = context;
+
+	if (aevon_cut_contains(explainer->before, row->stamp))
+		consider(explainer, row, &explainer->entered);
+}
+
+static void
+empty_list(FindingList *list)
+{
+	list->count = list->capacity = 0;
+	list->findings = NULL;
+	MemoryContextReset(list->home);
+}
+
+static void
+consider(Explainer *explainer, AevonLogRow *row, FindingList *list)
+{
+	MemoryContext outer = MemoryContextSwitchTo(explainer->scratch);
 	Finding		finding = {0};
 
 	if (judge(explainer, row, &finding))
-	{
-		if (explainer->count == explainer->capacity)
-		{
-			explainer->capacity = explainer->capacity * 2 + 16;
-			explainer->findings = explainer->findings == NULL ?
-				palloc(explainer->capacity * sizeof(Finding)) :
-				repalloc_huge(explainer->findings, explainer->capacity * sizeof(Finding));
-		}
-		explainer->findings[explainer->count++] = finding;
-	}
+		keep(list, &finding);
 	MemoryContextSwitchTo(outer);
-	if (explainer->count == 0)
-	{
-		MemoryContextReset(explainer->ties);
-		explainer->findings = NULL;
-		explainer->capacity = 0;
-	}
+	MemoryContextReset(explainer->scratch);
 }
 
 /* Is the event part of the answer, and what did it change? */
@@ -405,12 +478,12 @@ judge(Explainer *explainer, AevonLogRow *row, Finding *finding)
 														row->principal_key);
 	finding->position.event_id = aevon_log_row_event_id(row);
 	if (explainer->start.principal != NULL &&
-		compare_positions(&finding->position, &explainer->start) <= 0)
+		aevon_position_compare(&finding->position, &explainer->start) <= 0)
 		return false;
 	finding->ingested_at = row->ingested_at;
-	finding->late = row->ingested_at >= (explainer->request->day + 1) * AEVON_DAY;
-	finding->has_value = explainer->measure->value != NULL && contribution.has_value;
-	finding->value = contribution.value;
+	finding->late = row->ingested_at >= explainer->until;
+	if (explainer->measure->value != NULL && contribution.has_value)
+		finding->value = aevon_decimal_to_numeric(&contribution.value);
 	finding->is_void &= finding->count_change <= 0;
 	if (finding->is_void)
 	{
@@ -421,39 +494,55 @@ judge(Explainer *explainer, AevonLogRow *row, Finding *finding)
 	return true;
 }
 
-/* Give the findings that share a time, in order, as far as the page goes. */
+/* Add a copy to the list. */
 static void
-give_ties(Explainer *explainer)
+keep(FindingList *list, const Finding *finding)
 {
-	if (explainer->count > 1)
-		qsort(explainer->findings, explainer->count, sizeof(Finding), compare_findings);
-	for (int i = 0; i < explainer->count; i++)
+	MemoryContext outer = MemoryContextSwitchTo(list->home);
+	Finding    *copy;
+
+	if (list->count == list->capacity)
 	{
-		if (explainer->given == explainer->request->max_rows)
-			break;
-		give(explainer, &explainer->findings[i]);
-		explainer->given++;
+		list->capacity = list->capacity * 2 + 16;
+		list->findings = list->findings == NULL ?
+			palloc(list->capacity * sizeof(Finding)) :
+			repalloc_huge(list->findings, list->capacity * sizeof(Finding));
 	}
-	explainer->count = explainer->capacity = 0;
-	explainer->findings = NULL;
-	MemoryContextReset(explainer->ties);
+	copy = &list->findings[list->count++];
+	*copy = *finding;
+	copy->position.principal = pstrdup(finding->position.principal);
+	copy->position.event_id = pstrdup(finding->position.event_id);
+	if (finding->value != NULL)
+		copy->value = DatumGetNumericCopy(NumericGetDatum(finding->value));
+	if (finding->is_void)
+	{
+		copy->reason = pstrdup(finding->reason);
+		copy->voided_by = pstrdup(finding->voided_by);
+	}
+	MemoryContextSwitchTo(outer);
 }
 
-static int
-compare_positions(const Position *a, const Position *b)
+/* Give the findings of a list, in order, as far as the page goes. */
+static void
+give_list(Explainer *explainer, FindingList *list)
 {
-	int			order;
+	if (list->count > 1)
+		qsort(list->findings, list->count, sizeof(Finding), compare_findings);
+	for (int i = 0; i < list->count && explainer->given < explainer->request->max_rows; i++)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(list->home);
 
-	if (a->occurred_at != b->occurred_at)
-		return a->occurred_at < b->occurred_at ? -1 : 1;
-	order = strcmp(a->principal, b->principal);
-	return order != 0 ? order : strcmp(a->event_id, b->event_id);
+		give(explainer, &list->findings[i]);
+		explainer->given++;
+		MemoryContextSwitchTo(outer);
+	}
 }
 
 static int
 compare_findings(const void *a, const void *b)
 {
-	return compare_positions(&((const Finding *) a)->position, &((const Finding *) b)->position);
+	return aevon_position_compare(&((const Finding *) a)->position,
+								  &((const Finding *) b)->position);
 }
 
 static void
@@ -461,7 +550,7 @@ give(Explainer *explainer, const Finding *finding)
 {
 	Datum		values[COLUMNS] = {0};
 	bool		nulls[COLUMNS] = {false};
-	Numeric		value = finding->has_value ? aevon_decimal_to_numeric(&finding->value) : NULL;
+	Numeric		value = finding->value;
 
 	values[0] = CStringGetTextDatum(finding->position.principal);
 	values[1] = CStringGetTextDatum(finding->position.event_id);
@@ -483,20 +572,6 @@ give(Explainer *explainer, const Finding *finding)
 		values[10] = CStringGetTextDatum(finding->reason);
 		values[11] = CStringGetTextDatum(finding->voided_by);
 	}
-	values[12] = CStringGetTextDatum(position_text(&finding->position));
+	values[12] = CStringGetTextDatum(aevon_position_text(&finding->position));
 	tuplestore_putvalues(explainer->result->setResult, explainer->result->setDesc, values, nulls);
-}
-
-static char *
-position_text(const Position *position)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "[" INT64_FORMAT ", ", position->occurred_at);
-	escape_json(&buf, position->principal);
-	appendStringInfoString(&buf, ", ");
-	escape_json(&buf, position->event_id);
-	appendStringInfoChar(&buf, ']');
-	return buf.data;
 }

@@ -70,6 +70,8 @@ struct AevonLogScan
 	int			count;
 	int			current;		/* the part that gave the last row */
 	PartScan   *parts;
+	int			nkeys;
+	ScanKeyData keys[3];		/* by time: subject, since, until */
 };
 
 static AevonLogScan *begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys);
@@ -140,6 +142,20 @@ aevon_log_scan_tenant(Snapshot snapshot, int32 tenant_key,
 	return begin_scan(snapshot, INDEX_TENANT, keys, 3);
 }
 
+void
+aevon_log_scan_again(AevonLogScan *scan, TimestampTz since, TimestampTz until)
+{
+	Assert(scan->nkeys == 3);
+	scan->keys[1].sk_argument = TimestampTzGetDatum(since);
+	scan->keys[2].sk_argument = TimestampTzGetDatum(until);
+	for (int i = 0; i < scan->count; i++)
+	{
+		scan->parts[i].started = false;
+		scan->parts[i].exhausted = false;
+		index_rescan(scan->parts[i].scan, scan->keys, scan->nkeys, NULL, 0);
+	}
+}
+
 bool
 aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row)
 {
@@ -207,6 +223,8 @@ begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys)
 
 	load_parts();
 	scan->order = index == INDEX_STAMP ? Anum_event_log_stamp : Anum_event_log_occurred_at;
+	scan->nkeys = nkeys;
+	memcpy(scan->keys, keys, nkeys * sizeof(ScanKeyData));
 	scan->count = part_cache.count;
 	scan->parts = palloc0(scan->count * sizeof(PartScan));
 	for (int i = 0; i < scan->count; i++)

@@ -49,6 +49,9 @@ extern AevonLogScan *aevon_log_scan_principal(Snapshot snapshot, int32 principal
 extern AevonLogScan *aevon_log_scan_tenant(Snapshot snapshot, int32 tenant_key,
 										   TimestampTz since, TimestampTz until);
 
+/* Let a scan by time begin again, over [since, until). */
+extern void aevon_log_scan_again(AevonLogScan *scan, TimestampTz since, TimestampTz until);
+
 /* The next row, or false.  Interruptible. */
 extern bool aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row);
 extern void aevon_log_scan_end(AevonLogScan *scan);

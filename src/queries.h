@@ -13,6 +13,10 @@ AEVON_QUERY(LOCK_CHECKPOINTS,
 	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
 	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
 	" ORDER BY c.measure_key FOR UPDATE OF c")
+AEVON_QUERY(LOCK_ALL_CHECKPOINTS,
+	"SELECT c.measure_key, c.cut_xmax, c.cut_xip, c.caught_up"
+	" FROM aevon.sweep_checkpoints c WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
+	" ORDER BY c.measure_key FOR UPDATE OF c")
 AEVON_QUERY(MOVE_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = $2, cut_xip = $3, caught_up = $4,"
 	" swept_at = $5, event_count = event_count OPERATOR(pg_catalog.+) $6,"
@@ -89,10 +93,18 @@ AEVON_QUERY(VERSION_WORK,
 	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
 	" AND NOT EXISTS (SELECT FROM aevon.rules r"
 	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
-	" AND r.state OPERATOR(pg_catalog.<>) 'retired')),"
+	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
+	" AND (NOT c.caught_up"
+	" OR NOT EXISTS (SELECT FROM aevon.rules r"
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
+	" AND r.retired_at OPERATOR(pg_catalog.>=) $1)"
+	" OR NOT EXISTS (SELECT FROM aevon.series s JOIN aevon.touched_days d"
+	" ON d.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) c.measure_key))),"
 	" EXISTS (SELECT FROM aevon.measures m WHERE m.cleared_at IS NULL"
 	" AND NOT EXISTS (SELECT FROM aevon.sweep_checkpoints c"
-	" WHERE c.measure_key OPERATOR(pg_catalog.=) m.measure_key))")
+	" WHERE c.measure_key OPERATOR(pg_catalog.=) m.measure_key))",
+	TIMESTAMPTZOID)
 AEVON_QUERY(RETIRE_REPLACED,
 	"UPDATE aevon.rules o SET state = 'retired', retired_at = $1"
 	" FROM aevon.rules n JOIN aevon.sweep_checkpoints c"
@@ -109,11 +121,22 @@ AEVON_QUERY(ACTIVATE_BUILT,
 	" AND n.state OPERATOR(pg_catalog.=) 'building' AND c.caught_up",
 	TIMESTAMPTZOID)
 AEVON_QUERY(DROP_CHECKPOINTS,
-	"DELETE FROM aevon.sweep_checkpoints c"
+	"DELETE FROM aevon.sweep_checkpoints x"
+	" WHERE x.measure_key OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT c.measure_key FROM aevon.sweep_checkpoints c"
 	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
 	" AND NOT EXISTS (SELECT FROM aevon.rules r"
 	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
-	" AND r.state OPERATOR(pg_catalog.<>) 'retired')")
+	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
+	" AND (NOT c.caught_up"
+	" OR NOT EXISTS (SELECT FROM aevon.rules r"
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
+	" AND r.retired_at OPERATOR(pg_catalog.>=) $1)"
+	" OR NOT EXISTS (SELECT FROM aevon.series s JOIN aevon.touched_days d"
+	" ON d.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) c.measure_key))"
+	" FOR UPDATE OF c SKIP LOCKED))",
+	TIMESTAMPTZOID)
 AEVON_QUERY(PICK_LEFTOVER,
 	"SELECT m.measure_key FROM aevon.measures m WHERE m.cleared_at IS NULL"
 	" AND NOT EXISTS (SELECT FROM aevon.sweep_checkpoints c"
@@ -339,30 +362,6 @@ AEVON_QUERY(SNAPSHOT_CUT,
 	" AND revision OPERATOR(pg_catalog.<=) $3 AND revision OPERATOR(pg_catalog.>=) $4"
 	" ORDER BY revision DESC LIMIT 1",
 	INT8OID, INT4OID, INT4OID, INT4OID)
-AEVON_QUERY(TENANT_VOIDED_SINCE,
-	"SELECT EXISTS (SELECT FROM aevon.voids v"
-	" WHERE tenant_key OPERATOR(pg_catalog.=) $1"
-	" AND voided_at OPERATOR(pg_catalog.>=) $2"
-	" AND occurred_at OPERATOR(pg_catalog.>=) $3 AND occurred_at OPERATOR(pg_catalog.<) $4"
-	" AND stamp OPERATOR(pg_catalog.<) $5 AND stamp OPERATOR(pg_catalog.<>) ALL ($6)"
-	" AND ($7 OPERATOR(pg_catalog.=) 0 OR EXISTS (SELECT FROM aevon.event_log e"
-	" WHERE e.principal_key OPERATOR(pg_catalog.=) v.principal_key"
-	" AND e.occurred_at OPERATOR(pg_catalog.=) v.occurred_at"
-	" AND e.event_id OPERATOR(pg_catalog.=) v.event_id"
-	" AND e.type_key OPERATOR(pg_catalog.=) $7)))",
-	INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, INT4OID)
-AEVON_QUERY(PRINCIPAL_VOIDED_SINCE,
-	"SELECT EXISTS (SELECT FROM aevon.voids v"
-	" WHERE principal_key OPERATOR(pg_catalog.=) $1"
-	" AND voided_at OPERATOR(pg_catalog.>=) $2"
-	" AND occurred_at OPERATOR(pg_catalog.>=) $3 AND occurred_at OPERATOR(pg_catalog.<) $4"
-	" AND stamp OPERATOR(pg_catalog.<) $5 AND stamp OPERATOR(pg_catalog.<>) ALL ($6)"
-	" AND ($7 OPERATOR(pg_catalog.=) 0 OR EXISTS (SELECT FROM aevon.event_log e"
-	" WHERE e.principal_key OPERATOR(pg_catalog.=) v.principal_key"
-	" AND e.occurred_at OPERATOR(pg_catalog.=) v.occurred_at"
-	" AND e.event_id OPERATOR(pg_catalog.=) v.event_id"
-	" AND e.type_key OPERATOR(pg_catalog.=) $7)))",
-	INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, INT4OID)
 AEVON_QUERY(EMPTY_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
 	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"
@@ -383,9 +382,35 @@ AEVON_QUERY(EMPTY_CHECKPOINT,
 	" event_count = 0, series_full = false"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
 	INT4OID)
+AEVON_QUERY(START_COMPACTION,
+	"INSERT INTO aevon.compaction_progress (only_row) VALUES (true)"
+	" ON CONFLICT (only_row) DO NOTHING")
+AEVON_QUERY(LOCK_COMPACTION,
+	"SELECT through_day, threshold FROM aevon.compaction_progress FOR UPDATE")
+AEVON_QUERY(MOVE_COMPACTION,
+	"UPDATE aevon.compaction_progress SET through_day = $1, threshold = $2",
+	INT4OID, FLOAT8OID)
+AEVON_QUERY(REOPEN_DAY,
+	"INSERT INTO aevon.reopened_days (series_key, day) VALUES ($1, $2)"
+	" ON CONFLICT (series_key, day) DO NOTHING",
+	INT8OID, INT4OID)
 AEVON_QUERY(COMPACT_SNAPSHOTS,
-	"WITH old AS ("
-	"SELECT n.series_key, n.day, n.revision,"
+	"WITH reopened AS ("
+	"DELETE FROM aevon.reopened_days r WHERE r.day OPERATOR(pg_catalog.<) $2"
+	" RETURNING r.series_key, r.day"
+	"), seen AS ("
+	"SELECT n.ctid AS place, n.series_key, n.day, n.revision, n.taken_at, n.stats, n.delta"
+	" FROM aevon.snapshots n"
+	" WHERE n.day OPERATOR(pg_catalog.>=) $1 AND n.day OPERATOR(pg_catalog.<) $2"
+	/* OFFSET 0: by the key, whatever the planner thinks of the list's length */
+	" UNION ALL SELECT n.* FROM reopened r, LATERAL ("
+	"SELECT x.ctid, x.series_key, x.day, x.revision, x.taken_at, x.stats, x.delta"
+	" FROM aevon.snapshots x"
+	" WHERE x.series_key OPERATOR(pg_catalog.=) r.series_key"
+	" AND x.day OPERATOR(pg_catalog.=) r.day OFFSET 0) n"
+	" WHERE r.day OPERATOR(pg_catalog.<) $1"
+	"), old AS ("
+	"SELECT n.place,"
 	" n.revision OPERATOR(pg_catalog.=) pg_catalog.max(n.revision) OVER w"
 	" OR n.revision OPERATOR(pg_catalog.=) pg_catalog.min(n.revision) FILTER (WHERE n.taken_at"
 	" OPERATOR(pg_catalog.>=) ('2000-01-01 00:00:00+00'::pg_catalog.timestamptz"
@@ -395,19 +420,17 @@ AEVON_QUERY(COMPACT_SNAPSHOTS,
 	" WHERE d.name OPERATOR(pg_catalog.=) ANY ('{count,sum}'::pg_catalog.text[])"
 	" AND pg_catalog.jsonb_typeof(d.change) OPERATOR(pg_catalog.=) 'number'"
 	" AND pg_catalog.abs(d.change::pg_catalog.numeric) OPERATOR(pg_catalog.>)"
-	" ($2 OPERATOR(pg_catalog.*) pg_catalog.abs((n.stats OPERATOR(pg_catalog.->) d.name)"
+	" ($3::pg_catalog.numeric OPERATOR(pg_catalog.*) pg_catalog.abs((n.stats OPERATOR(pg_catalog.->) d.name)"
 	"::pg_catalog.numeric OPERATOR(pg_catalog.-) d.change::pg_catalog.numeric))) AS kept"
-	" FROM aevon.snapshots n WHERE n.day OPERATOR(pg_catalog.<) $1"
-	" WINDOW w AS (PARTITION BY n.series_key, n.day)"
+	" FROM seen n WINDOW w AS (PARTITION BY n.series_key, n.day)"
 	"), gone AS ("
-	"DELETE FROM aevon.snapshots x USING old o"
-	" WHERE NOT o.kept AND x.series_key OPERATOR(pg_catalog.=) o.series_key"
-	" AND x.day OPERATOR(pg_catalog.=) o.day AND x.revision OPERATOR(pg_catalog.=) o.revision"
+	"DELETE FROM aevon.snapshots x WHERE x.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT o.place FROM old o WHERE NOT o.kept))"
 	" RETURNING x.series_key, x.day, x.revision)"
 	" INSERT INTO aevon.compactions (series_key, compacted_at, day, revisions)"
-	" SELECT series_key, $3, day, pg_catalog.array_agg(revision ORDER BY revision)"
+	" SELECT series_key, $4, day, pg_catalog.array_agg(revision ORDER BY revision)"
 	" FROM gone GROUP BY series_key, day",
-	INT4OID, NUMERICOID, TIMESTAMPTZOID)
+	INT4OID, INT4OID, FLOAT8OID, TIMESTAMPTZOID)
 AEVON_QUERY(LAST_TAKEN,
 	"SELECT pg_catalog.max(taken_at) FROM aevon.snapshots")
 AEVON_QUERY(LAST_SNAPSHOT,

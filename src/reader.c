@@ -64,13 +64,6 @@ typedef struct Sum
 	AevonPartial *last_partial;
 } Sum;
 
-typedef struct WindowList
-{
-	int			count;
-	int			capacity;
-	int64	   *windows;
-} WindowList;
-
 typedef struct Reader
 {
 	const AevonQuestion *question;
@@ -95,7 +88,8 @@ typedef struct Tail
 	int		   *members;		/* indexes into sums */
 	Sum		   *sums;
 	int64		events;
-	WindowList	corrected;		/* minutes that the buckets have wrong */
+	AevonWindowSet corrected;	/* minutes that the buckets have wrong, */
+	AevonWindowSet corrected_days;	/* and their days */
 } Tail;
 
 typedef struct VisitContext
@@ -103,7 +97,7 @@ typedef struct VisitContext
 	Reader	   *reader;
 	Sum		   *sum;
 	int64		unit;			/* of a window of the tier */
-	WindowList	opened;			/* windows to be read at a finer grain */
+	AevonWindowSet *opened;		/* windows to be read at a finer grain */
 } VisitContext;
 
 /* A measure's buckets, and where they are summed up. */
@@ -113,6 +107,7 @@ typedef struct Part
 	const Tail *tail;
 	Sum		   *sum;
 	int64		series_key;
+	AevonWindowSet opened;		/* minutes to be read raw */
 } Part;
 
 typedef struct VoidContext
@@ -128,14 +123,13 @@ static AevonPartial *partial_of(Sum *sum, TimestampTz window);
 static void read_buckets(Reader *reader, Tail *tail, int which);
 static void find_corrected(Reader *reader, Tail *tail);
 static void note_correction(void *context, const AevonVoid *found);
-static void read_span(Reader *reader, Part *part, int64 from, int64 until);
-static void read_minutes(Reader *reader, Part *part, int64 from, int64 until);
-static void read_days(Reader *reader, Part *part, int64 from, int64 until);
-static void visit(Part *part, AevonTier tier, int64 from, int64 until, VisitContext *context);
-static void read_minute_raw(Reader *reader, Part *part, int64 minute);
-static bool row_counts(Reader *reader, const AevonLogRow *row);
-static void add_window(WindowList *list, int64 window);
-static int	compare_int64(const void *a, const void *b);
+static void read_tiers(Reader *reader, Part *part);
+static void read_days(Part *part, int64 from, int64 until);
+static void read_minutes(Part *part, int64 from, int64 until);
+static void visit(Part *part, const AevonVisit *range, int64 unit, AevonWindowSet *opened);
+static void read_raw(Reader *reader, const Tail *tail, const AevonWindowSet *minutes,
+					 const int *members, int count);
+static bool row_counts(Reader *reader, const AevonLogRow *row, bool by_time);
 static void take_state(void *context, int64 window, const AevonPartial *partial);
 static void read_edges(Reader *reader, Tail *tails, int tail_count);
 static void read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails,
@@ -148,6 +142,8 @@ static bool take_stamps(Reader *reader, Tail *tail, int64 from, int64 until, int
 static void start_sums(Reader *reader, Tail *tail);
 static void add_sums(Reader *reader, Tail *tail);
 static AevonLogScan *scan_by_time(Reader *reader, TimestampTz since, TimestampTz until);
+static void scan_again(Reader *reader, AevonLogScan *scan, TimestampTz since, TimestampTz until);
+static void go_beside(Reader *reader, TimestampTz since, TimestampTz until);
 static void fold_into(Reader *reader, Sum *sum, AevonLogRow *row);
 static TimestampTz minute_start(int64 minute);
 static AevonAnswer *conclude(Reader *reader, Tail *tails, int tail_count);
@@ -180,6 +176,7 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 			find_corrected(&reader, &tails[i]);
 			for (int k = 0; k < tails[i].count; k++)
 				read_buckets(&reader, &tails[i], tails[i].members[k]);
+			read_raw(&reader, &tails[i], &tails[i].corrected, tails[i].members, tails[i].count);
 		}
 		aevon_store_close(reader.store);
 		for (int i = 0; i < tail_count; i++)
@@ -307,10 +304,9 @@ static void
 read_buckets(Reader *reader, Tail *tail, int which)
 {
 	const AevonQuestion *question = reader->question;
-	Part		part = {reader, tail, &reader->sums[which], 0};
+	Part		part = {reader, tail, &reader->sums[which], 0, {0}};
 	AevonSeries series;
 	int32		subject_key;
-	int64		from = reader->low;
 
 	if (reader->checkpoints[which] == NULL)
 		return;
@@ -323,15 +319,9 @@ read_buckets(Reader *reader, Tail *tail, int which)
 	if (part.series_key == 0)
 		return;
 
-	for (int i = 0; i < tail->corrected.count; i++)
-	{
-		int64		minute = tail->corrected.windows[i];
-
-		read_span(reader, &part, from, minute);
-		read_minute_raw(reader, &part, minute);
-		from = minute + 1;
-	}
-	read_span(reader, &part, from, reader->high);
+	read_tiers(reader, &part);
+	aevon_windowset_sort(&part.opened);
+	read_raw(reader, tail, &part.opened, &which, 1);
 }
 
 /*
@@ -343,16 +333,16 @@ static void
 find_corrected(Reader *reader, Tail *tail)
 {
 	const AevonQuestion *question = reader->question;
-	WindowList *list = &tail->corrected;
 	VoidContext context = {reader, tail};
 	AevonVoidRange range;
-	int			kept = 0;
 
 	if (reader->voids == NULL)
 		return;
 	range = (AevonVoidRange)
 	{
-		AEVON_VOIDS_OF_TENANT_BY_STAMP, question->tenant_key, tail->cut->xmax, PG_INT64_MAX
+		question->principal_key ? AEVON_VOIDS_OF_PRINCIPAL_BY_STAMP : AEVON_VOIDS_OF_TENANT_BY_STAMP,
+			question->principal_key ? question->principal_key : question->tenant_key,
+			tail->cut->xmax, PG_INT64_MAX
 	};
 	aevon_voids_visit(reader->voids, &range, note_correction, &context);
 	for (int i = 0; i < tail->cut->nxip; i++)
@@ -364,40 +354,35 @@ find_corrected(Reader *reader, Tail *tail)
 	if (question->as_of != DT_NOEND)
 	{
 		range.order = question->principal_key ? AEVON_VOIDS_OF_PRINCIPAL : AEVON_VOIDS_OF_TENANT;
-		range.key = question->principal_key ? question->principal_key : question->tenant_key;
 		range.from = question->as_of + 1;
 		range.until = DT_NOEND;
 		aevon_voids_visit(reader->voids, &range, note_correction, &context);
 	}
 
-	qsort(list->windows, list->count, sizeof(int64), compare_int64);
-	for (int i = 0; i < list->count; i++)
-	{
-		if (kept == 0 || list->windows[kept - 1] != list->windows[i])
-			list->windows[kept++] = list->windows[i];
-	}
-	list->count = kept;
+	aevon_windowset_sort(&tail->corrected);
+	for (int i = 0; i < tail->corrected.count; i++)
+		aevon_windowset_add(&tail->corrected_days,
+							aevon_window_of(tail->corrected.windows[i], MINUTES_A_DAY));
 }
 
 static void
 note_correction(void *context, const AevonVoid *found)
 {
 	VoidContext *where = context;
-	const AevonQuestion *question = where->reader->question;
 	int64		minute = aevon_window_of(found->occurred_at, AEVON_MINUTE);
 
-	if (found->tenant_key != question->tenant_key ||
-		(question->principal_key && found->principal_key != question->principal_key) ||
-		minute < where->reader->low || minute >= where->reader->high ||
+	if (minute < where->reader->low || minute >= where->reader->high ||
 		!aevon_cut_contains(where->tail->cut, found->event_stamp))
 		return;
-	add_window(&where->tail->corrected, minute);
+	aevon_windowset_add(&where->tail->corrected, minute);
 }
 
 /* Whole days from the days' tier where windows can hold them, the rest by minutes. */
 static void
-read_span(Reader *reader, Part *part, int64 from, int64 until)
+read_tiers(Reader *reader, Part *part)
 {
+	int64		from = reader->low;
+	int64		until = reader->high;
 	int64		first_day = AEVON_WINDOW_MIN;
 	int64		end_day = AEVON_WINDOW_MAX;
 
@@ -407,92 +392,106 @@ read_span(Reader *reader, Part *part, int64 from, int64 until)
 		end_day = aevon_window_of(until, MINUTES_A_DAY);
 	if (first_day >= end_day || reader->question->grid->kind == AEVON_GRID_MINUTES)
 	{
-		read_minutes(reader, part, from, until);
+		read_minutes(part, from, until);
 		return;
 	}
 	if (from != AEVON_WINDOW_MIN)
-		read_minutes(reader, part, from, first_day * MINUTES_A_DAY);
-	read_days(reader, part, first_day, end_day);
+		read_minutes(part, from, first_day * MINUTES_A_DAY);
+	read_days(part, first_day, end_day);
 	if (until != AEVON_WINDOW_MAX)
-		read_minutes(reader, part, end_day * MINUTES_A_DAY, until);
+		read_minutes(part, end_day * MINUTES_A_DAY, until);
 }
 
 static void
-read_days(Reader *reader, Part *part, int64 from, int64 until)
+read_days(Part *part, int64 from, int64 until)
 {
-	VisitContext context = {reader, part->sum, AEVON_DAY, {0}};
-	WindowList *opened = &context.opened;
+	const AevonWindowSet *corrected = &part->tail->corrected_days;
+	AevonVisit	days = {.tier = AEVON_TIER_1D,.from = from,.until = until,.except = corrected};
+	AevonWindowSet opened = {0};
+	int			at = 0;
 
-	visit(part, AEVON_TIER_1D, from, until, &context);
-
-	/*
-	 * in a zone with an offset it may be every day: neighbours are read as
-	 * one
-	 */
-	qsort(opened->windows, opened->count, sizeof(int64), compare_int64);
-	for (int i = 0, next; i < opened->count; i = next)
-	{
-		for (next = i + 1; next < opened->count; next++)
-		{
-			if (opened->windows[next] != opened->windows[next - 1] + 1)
-				break;
-		}
-		read_minutes(reader, part, opened->windows[i] * MINUTES_A_DAY,
-					 (opened->windows[next - 1] + 1) * MINUTES_A_DAY);
-	}
+	for (int i = aevon_windowset_find(corrected, from);
+		 i < corrected->count && corrected->windows[i] < until; i++)
+		aevon_windowset_add(&opened, corrected->windows[i]);
+	visit(part, &days, AEVON_DAY, &opened);
+	aevon_windowset_sort(&opened);
+	while (aevon_windowset_next_run(&opened, &at, &from, &until))
+		read_minutes(part, from * MINUTES_A_DAY, until * MINUTES_A_DAY);
 }
 
 static void
-read_minutes(Reader *reader, Part *part, int64 from, int64 until)
+read_minutes(Part *part, int64 from, int64 until)
 {
-	VisitContext context = {reader, part->sum, AEVON_MINUTE, {0}};
+	AevonVisit	minutes = {.tier = AEVON_TIER_1M,.from = from,.until = until,
+	.except = &part->tail->corrected};
 
-	visit(part, AEVON_TIER_1M, from, until, &context);
-	for (int i = 0; i < context.opened.count; i++)
-		read_minute_raw(reader, part, context.opened.windows[i]);
+	visit(part, &minutes, AEVON_MINUTE, &part->opened);
 }
 
+/* Visit a range of a tier whose windows are `unit` long. */
 static void
-visit(Part *part, AevonTier tier, int64 from, int64 until, VisitContext *context)
+visit(Part *part, const AevonVisit *range, int64 unit, AevonWindowSet *opened)
 {
 	const AevonQuestion *question = part->reader->question;
-	AevonVisit	visit;
+	VisitContext context = {part->reader, part->sum, unit, opened};
+	AevonVisit	visit = *range;
 
-	visit.tier = tier;
 	visit.series_key = part->series_key;
-	visit.from = from;
-	visit.until = until;
 	visit.grid = question->grid;
 	visit.as_of = question->as_of;
-	aevon_store_visit(part->reader->store, &visit, take_state, context);
+	aevon_store_visit(part->reader->store, &visit, take_state, &context);
 }
 
-/* What of a minute is inside the cut, from the log instead of the bucket. */
+/*
+ * What of these minutes is inside the cut, from the log instead of buckets; for
+ * the members of the tail's measures.
+ */
 static void
-read_minute_raw(Reader *reader, Part *part, int64 minute)
+read_raw(Reader *reader, const Tail *tail, const AevonWindowSet *minutes,
+		 const int *members, int count)
 {
-	AevonLogScan *scan = scan_by_time(reader, minute_start(minute), minute_start(minute + 1));
+	AevonLogScan *scan = NULL;
 	AevonLogRow row;
+	int			at = 0;
+	int64		from;
+	int64		until;
 
-	while (aevon_log_scan_next(scan, &row))
+	while (aevon_windowset_next_run(minutes, &at, &from, &until))
 	{
-		if (aevon_cut_contains(part->tail->cut, row.stamp) && row_counts(reader, &row))
-			fold_into(reader, part->sum, &row);
-		MemoryContextReset(reader->event);
+		if (scan == NULL)
+			scan = scan_by_time(reader, minute_start(from), minute_start(until));
+		else
+			scan_again(reader, scan, minute_start(from), minute_start(until));
+		while (aevon_log_scan_next(scan, &row))
+		{
+			if (!aevon_cut_contains(tail->cut, row.stamp) || !row_counts(reader, &row, true))
+				continue;
+			for (int i = 0; i < count; i++)
+				fold_into(reader, &reader->sums[members[i]], &row);
+			MemoryContextReset(reader->event);
+		}
 	}
-	aevon_log_scan_end(scan);
+	if (scan != NULL)
+		aevon_log_scan_end(scan);
 }
 
-/* Was the event ingested, and not voided, by as_of? */
+/*
+ * Was the event ingested, and not voided, by as_of?  by_time: it comes from
+ * a scan by time.
+ */
 static bool
-row_counts(Reader *reader, const AevonLogRow *row)
+row_counts(Reader *reader, const AevonLogRow *row, bool by_time)
 {
 	AevonVoid	found;
+	bool		is_void;
 
 	if (row->ingested_at > reader->question->as_of)
 		return false;
-	return !aevon_voids_find(reader->voids, row, &found) ||
-		found.voided_at > reader->question->as_of;
+	if (by_time)
+		is_void = aevon_voids_find_beside(reader->voids, row, &found);
+	else
+		is_void = aevon_voids_find(reader->voids, row, &found);
+	return !is_void || found.voided_at > reader->question->as_of;
 }
 
 static void
@@ -502,7 +501,7 @@ take_state(void *context, int64 window, const AevonPartial *partial)
 	MemoryContext outer = MemoryContextSwitchTo(visit->reader->result);
 
 	if (partial == NULL)
-		add_window(&visit->opened, window);
+		aevon_windowset_add(visit->opened, window);
 	else
 		aevon_partial_merge(partial_at(visit->reader, visit->sum, window * visit->unit),
 							partial);
@@ -538,7 +537,7 @@ read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails, int
 	scan = scan_by_time(reader, since, until);
 	while (aevon_log_scan_next(scan, &row))
 	{
-		if (!row_counts(reader, &row))
+		if (!row_counts(reader, &row, true))
 			continue;
 		for (int i = 0; i < reader->count; i++)
 			fold_into(reader, &reader->sums[i], &row);
@@ -623,7 +622,7 @@ take_stamps(Reader *reader, Tail *tail, int64 from, int64 until, int64 *budget)
 			break;
 		if (row.tenant_key != question->tenant_key ||
 			(question->principal_key && row.principal_key != question->principal_key) ||
-			row.occurred_at < since || row.occurred_at >= end || !row_counts(reader, &row))
+			row.occurred_at < since || row.occurred_at >= end || !row_counts(reader, &row, false))
 			continue;
 		for (int i = 0; i < tail->count; i++)
 			fold_into(reader, &tail->sums[i], &row);
@@ -643,7 +642,7 @@ read_tail_by_time(Reader *reader, Tail *tail)
 
 	while (aevon_log_scan_next(scan, &row))
 	{
-		if (aevon_cut_contains(tail->cut, row.stamp) || !row_counts(reader, &row))
+		if (aevon_cut_contains(tail->cut, row.stamp) || !row_counts(reader, &row, true))
 			continue;
 		for (int i = 0; i < tail->count; i++)
 			fold_into(reader, &tail->sums[i], &row);
@@ -686,14 +685,37 @@ add_sums(Reader *reader, Tail *tail)
 	}
 }
 
+/* The subject's events, by time, and beside them its voids. */
 static AevonLogScan *
 scan_by_time(Reader *reader, TimestampTz since, TimestampTz until)
 {
 	const AevonQuestion *question = reader->question;
 
+	go_beside(reader, since, until);
 	if (question->principal_key)
 		return aevon_log_scan_principal(question->snapshot, question->principal_key, since, until);
 	return aevon_log_scan_tenant(question->snapshot, question->tenant_key, since, until);
+}
+
+static void
+scan_again(Reader *reader, AevonLogScan *scan, TimestampTz since, TimestampTz until)
+{
+	go_beside(reader, since, until);
+	aevon_log_scan_again(scan, since, until);
+}
+
+static void
+go_beside(Reader *reader, TimestampTz since, TimestampTz until)
+{
+	const AevonQuestion *question = reader->question;
+	AevonVoidRange range = {AEVON_VOIDS_OF_TENANT_BY_TIME, question->tenant_key, since, until};
+
+	if (question->principal_key)
+	{
+		range.order = AEVON_VOIDS_OF_PRINCIPAL_BY_TIME;
+		range.key = question->principal_key;
+	}
+	aevon_voids_go_beside(reader->voids, &range);
 }
 
 static void
@@ -709,29 +731,6 @@ fold_into(Reader *reader, Sum *sum, AevonLogRow *row)
 						 partial_at(reader, sum, row->occurred_at));
 	}
 	MemoryContextSwitchTo(outer);
-}
-
-static void
-add_window(WindowList *list, int64 window)
-{
-	if (list->count == list->capacity)
-	{
-		list->capacity = list->capacity * 2 + 8;
-		if (list->windows == NULL)
-			list->windows = palloc(list->capacity * sizeof(int64));
-		else
-			list->windows = repalloc(list->windows, list->capacity * sizeof(int64));
-	}
-	list->windows[list->count++] = window;
-}
-
-static int
-compare_int64(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return x < y ? -1 : x > y ? 1 : 0;
 }
 
 static TimestampTz

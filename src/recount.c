@@ -9,6 +9,8 @@
 #include "fold.h"
 #include "recount.h"
 
+static bool is_known(const AevonRecount *recount, int64 stamp, TimestampTz at);
+
 void
 aevon_recount_minutes(const AevonRecount *recount, const AevonMeasure *measure,
 					  AevonPacked *minutes)
@@ -57,10 +59,17 @@ aevon_recount_standing(const AevonRecount *recount, const AevonLogRow *row)
 {
 	AevonVoid	found;
 
-	if (!aevon_cut_contains(recount->cut, row->stamp))
+	if (!is_known(recount, row->stamp, row->ingested_at))
 		return AEVON_STANDS_OUTSIDE;
 	if (aevon_voids_find(recount->voids, row, &found) &&
-		aevon_cut_contains(recount->cut, found.stamp))
+		is_known(recount, found.stamp, found.voided_at))
 		return AEVON_STANDS_VOIDED;
 	return AEVON_STANDS_COUNTED;
+}
+
+static bool
+is_known(const AevonRecount *recount, int64 stamp, TimestampTz at)
+{
+	return aevon_cut_contains(recount->cut, stamp) &&
+		(recount->known_before == NULL || at < *recount->known_before);
 }

@@ -26,6 +26,9 @@ typedef struct AevonRecount
 	int32		subject_key;	/* as in aevon.series */
 	TimestampTz since;			/* occurred_at in [since, until) */
 	TimestampTz until;
+	const TimestampTz *known_before;	/* leave out what was ingested, or
+										 * voided, at or after it; NULL:
+										 * nothing */
 } AevonRecount;
 
 /*

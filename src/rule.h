@@ -162,7 +162,8 @@ extern void aevon_rule_drop(const char *name, const char *tenant);
 /*
  * Switch on every building version whose measure has caught up, and retire
  * the versions they replace; delete the checkpoints of measures that no live
- * version needs, and a bounded part of what such measures left behind.
+ * version needs, once their days are in snapshots or have waited for a week,
+ * and a bounded part of what measures without a checkpoint left behind.
  *
  * Called by the sweep, in the owner's context, after it moved the cuts, in the
  * same transaction, with the checkpoints of live measures locked (sweeps leave

@@ -6,6 +6,9 @@
  * Whoever changes a rule holds the row of the generation to the end of the
  * transaction; a sweep takes it only if it is free.  Checkpoints are deleted
  * under that row too, so a definition never counts on one that is going.
+ *
+ * A measure that no rule needs any more keeps checkpoint and buckets, which
+ * sweeps leave as they are, until its last days are in snapshots.
  */
 #include "postgres.h"
 
@@ -24,6 +27,9 @@
 
 /* Rows of dead measures that one sweep deletes. */
 #define CLEAR_ROWS 50000
+
+/* How long a measure that no rule needs waits for its last snapshots. */
+#define WAIT_DAYS 7
 
 typedef struct NewestVersion
 {
@@ -124,9 +130,10 @@ aevon_rule_switch_versions(void)
 	bool		changed = false;
 	bool		isnull;
 	Datum		now = TimestampTzGetDatum(aevon_clock_now());
+	Datum		waits_since = TimestampTzGetDatum(aevon_clock_now() - WAIT_DAYS * USECS_PER_DAY);
 
 	aevon_catalog_connect();
-	aevon_catalog_run(AEVON_QUERY_VERSION_WORK, NULL, NULL, false);
+	aevon_catalog_run(AEVON_QUERY_VERSION_WORK, &waits_since, NULL, false);
 	built = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	orphaned = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	leftovers = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
@@ -137,7 +144,7 @@ aevon_rule_switch_versions(void)
 		aevon_catalog_run(AEVON_QUERY_ACTIVATE_BUILT, &now, NULL, false);
 		if (SPI_processed > 0)
 			aevon_catalog_bump_generation();
-		aevon_catalog_run(AEVON_QUERY_DROP_CHECKPOINTS, NULL, NULL, false);
+		aevon_catalog_run(AEVON_QUERY_DROP_CHECKPOINTS, &waits_since, NULL, false);
 		changed = leftovers = true;
 	}
 	if (leftovers)

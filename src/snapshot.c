@@ -25,12 +25,16 @@
 #include "access.h"
 #include "catalog.h"
 #include "cut.h"
+#include "fold.h"
 #include "guard.h"
 #include "guc.h"
 #include "metric.h"
+#include "recount.h"
 #include "rule.h"
 #include "snapshot.h"
 #include "store.h"
+#include "voided.h"
+#include "voids.h"
 
 /* A changed day, and what was last said of it. */
 typedef struct ChangedDay
@@ -40,7 +44,7 @@ typedef struct ChangedDay
 	int32		measure_key;
 	int32		tenant_key;
 	int32		subject_key;
-	int32		type_key;		/* 0: every event type */
+	const AevonMeasure *measure;
 	int32		last_revision;	/* 0: none */
 	bool		settled;		/* the last one was final or revised */
 	int64		last_event_count;
@@ -61,10 +65,21 @@ typedef struct Snapshotting
 	AevonCheckpoint *checkpoints;
 	int			checkpoint_count;
 	TimestampTz now;
+	int32		compacted_before;	/* days before it have been compacted */
 	AevonSnapshotResult *result;
 } Snapshotting;
 
+/* Whether an event that had counted was voided. */
+typedef struct Removal
+{
+	const AevonMeasure *measure;
+	const AevonCut *cut;
+	TimestampTz since;
+	bool		any;
+} Removal;
+
 static void snapshot_all(int64 max_days, AevonSnapshotResult *result);
+static int32 lock_compaction(void);
 static ChangedDay *take_changed_days(const Snapshotting *state, int64 max_days, int *count);
 static Datum caught_up_measures(const Snapshotting *state);
 static void snapshot_day(Snapshotting *state, ChangedDay *day);
@@ -72,7 +87,13 @@ static bool find_last(ChangedDay *day);
 static void take_day(void *context, int64 window, const AevonPartial *partial);
 static const char *status_of(const Snapshotting *state, const ChangedDay *day,
 							 const AevonPartial *partial);
-static bool voided_since(const Snapshotting *state, const ChangedDay *day, TimestampTz since);
+static bool changed_since(const Snapshotting *state, const ChangedDay *day,
+						  const AevonPartial *partial, TimestampTz since);
+static bool removed_since(const Snapshotting *state, const ChangedDay *day, AevonVoids *voids,
+						  TimestampTz since);
+static void note_removal(void *context, AevonLogRow *row, const AevonVoid *found);
+static bool same_metric(const AevonMeasure *measure, const AevonPartial *a,
+						const AevonPartial *b);
 static const AevonCut *cut_of(const Snapshotting *state, int32 measure_key);
 static void add_row(const Snapshotting *state, const ChangedDay *day,
 					const AevonPartial *partial, Jsonb *stats);
@@ -92,38 +113,6 @@ aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result)
 		aevon_catalog_finish();
 	}
 	aevon_access_leave(&access);
-}
-
-int64
-aevon_snapshot_compact(void)
-{
-	TimestampTz now = aevon_clock_now();
-	AevonAccess access;
-	Datum		values[3];
-	int64		count;
-
-	if (aevon_compact_after_s < 0)
-		return 0;
-	aevon_access_enter(&access);
-	aevon_catalog_connect();
-	values[0] = Int32GetDatum((int32) aevon_window_of(now - aevon_compact_after_s * USECS_PER_SEC,
-													  AEVON_DAY));
-	values[1] = DirectFunctionCall1(float8_numeric, Float8GetDatum(aevon_compact_threshold));
-	values[2] = TimestampTzGetDatum(now);
-	aevon_guard_allow_compaction(true);
-	PG_TRY();
-	{
-		aevon_catalog_run(AEVON_QUERY_COMPACT_SNAPSHOTS, values, NULL, false);
-	}
-	PG_FINALLY();
-	{
-		aevon_guard_allow_compaction(false);
-	}
-	PG_END_TRY();
-	count = (int64) SPI_processed;
-	aevon_catalog_finish();
-	aevon_access_leave(&access);
-	return count;
 }
 
 TimestampTz
@@ -153,7 +142,8 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 
 	state.result = result;
 	state.now = aevon_clock_now();
-	state.checkpoints = aevon_cut_lock_checkpoints(&state.checkpoint_count);
+	state.checkpoints = aevon_cut_lock_all_checkpoints(&state.checkpoint_count);
+	state.compacted_before = lock_compaction();
 	days = take_changed_days(&state, max_days, &count);
 	result->more = max_days > 0 && count == max_days;
 
@@ -172,6 +162,19 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 	aevon_store_close(state.store);
 	PopActiveSnapshot();
 	MemoryContextDelete(day_context);
+}
+
+/* Hold off compactions; the day before which all have been compacted. */
+static int32
+lock_compaction(void)
+{
+	Datum		day = 0;
+	bool		never = true;
+
+	aevon_catalog_run(AEVON_QUERY_LOCK_COMPACTION, NULL, NULL, false);
+	if (SPI_processed > 0)
+		day = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &never);
+	return never ? PG_INT32_MIN : DatumGetInt32(day);
 }
 
 static ChangedDay *
@@ -201,10 +204,7 @@ take_changed_days(const Snapshotting *state, int64 max_days, int *count)
 	return days;
 }
 
-/*
- * Of the checkpoints held, and no others: the days of a rule that was dropped
- * wait, as the same rule may be defined again.
- */
+/* Of the checkpoints held: the buckets of others are incomplete, or going. */
 static Datum
 caught_up_measures(const Snapshotting *state)
 {
@@ -222,18 +222,17 @@ caught_up_measures(const Snapshotting *state)
 static void
 snapshot_day(Snapshotting *state, ChangedDay *day)
 {
-	AevonVisit	visit = {AEVON_TIER_1D, day->series_key, day->day, day->day + 1, NULL, DT_NOEND};
+	AevonVisit	visit = {AEVON_TIER_1D, day->series_key, day->day, day->day + 1, NULL, DT_NOEND, NULL};
 	DayState	state_of_day = {CurrentMemoryContext, {0}};
 	const AevonPartial *partial = &state_of_day.partial;
-	const AevonMeasure *measure = aevon_rule_measure(state->rules, day->measure_key);
 	Jsonb	   *stats;
 	bool		any;
 
-	if (measure == NULL)
+	day->measure = aevon_rule_measure(state->rules, day->measure_key);
+	if (day->measure == NULL)
 		return;
-	day->type_key = measure->type_key;
 	aevon_store_visit(state->store, &visit, take_day, &state_of_day);
-	stats = aevon_metric_stats(measure, partial);
+	stats = aevon_metric_stats(day->measure, partial);
 	any = find_last(day);
 	if (!any && partial->event_count == 0)
 		return;
@@ -292,35 +291,90 @@ status_of(const Snapshotting *state, const ChangedDay *day, const AevonPartial *
 
 	if (state->now < settled_at)
 		return "provisional";
+	/* there is a new snapshot because the metric is not that of the last one */
 	if (day->settled ||
-		(day->last_revision > 0 &&
-		 (partial->max_ingested >= settled_at || voided_since(state, day, settled_at))))
+		(day->last_revision > 0 && changed_since(state, day, partial, settled_at)))
 		return "revised";
 	return "final";
 }
 
-/* Was an event of the day and type voided at or after a time, as the cut has it? */
+/*
+ * Is the day's metric another than what had come before a time made it?  One
+ * kind of change alone cannot be undone, so that the day has to be counted
+ * again only when there are both.
+ */
 static bool
-voided_since(const Snapshotting *state, const ChangedDay *day, TimestampTz since)
+changed_since(const Snapshotting *state, const ChangedDay *day, const AevonPartial *partial,
+			  TimestampTz since)
 {
-	const AevonCut *cut = cut_of(state, day->measure_key);
-	bool		whole_tenant = day->subject_key < 0;
-	Datum		values[7];
-	bool		isnull;
-	bool		voided;
+	AevonVoids *voids = aevon_voids_open(GetActiveSnapshot(), day->tenant_key);
+	bool		added = partial->event_count > 0 && partial->max_ingested >= since;
+	bool		removed = removed_since(state, day, voids, since);
+	bool		changed = added || removed;
 
-	values[0] = Int32GetDatum(whole_tenant ? day->tenant_key : day->subject_key);
-	values[1] = TimestampTzGetDatum(since);
-	values[2] = TimestampTzGetDatum(day->day * AEVON_DAY);
-	values[3] = TimestampTzGetDatum((day->day + INT64CONST(1)) * AEVON_DAY);
-	values[4] = Int64GetDatum(cut->xmax);
-	values[5] = aevon_cut_xip_datum(cut);
-	values[6] = Int32GetDatum(day->type_key);
-	aevon_catalog_run(whole_tenant ? AEVON_QUERY_TENANT_VOIDED_SINCE :
-					  AEVON_QUERY_PRINCIPAL_VOIDED_SINCE, values, NULL, false);
-	voided = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_freetuptable(SPI_tuptable);
-	return voided;
+	if (added && removed)
+	{
+		AevonRecount recount = {
+			.snapshot = GetActiveSnapshot(),
+			.voids = voids,
+			.cut = cut_of(state, day->measure_key),
+			.tenant_key = day->tenant_key,
+			.subject_key = day->subject_key,
+			.since = day->day * AEVON_DAY,
+			.until = (day->day + INT64CONST(1)) * AEVON_DAY,
+			.known_before = &since,
+		};
+		AevonPacked minutes;
+
+		aevon_recount_minutes(&recount, day->measure, &minutes);
+		changed = !same_metric(day->measure, partial, &minutes.merged);
+	}
+	aevon_voids_close(voids);
+	return changed;
+}
+
+/* Was an event that had counted before a time voided since, as the cut has it? */
+static bool
+removed_since(const Snapshotting *state, const ChangedDay *day, AevonVoids *voids,
+			  TimestampTz since)
+{
+	bool		whole_tenant = day->subject_key < 0;
+	Removal		removal = {day->measure, cut_of(state, day->measure_key), since, false};
+	AevonVoidedRange range = {
+		.snapshot = GetActiveSnapshot(),
+		.voids = {
+			.order = whole_tenant ? AEVON_VOIDS_OF_TENANT : AEVON_VOIDS_OF_PRINCIPAL,
+			.key = whole_tenant ? day->tenant_key : day->subject_key,
+			.from = since,
+			.until = DT_NOEND,
+		},
+		.since = day->day * AEVON_DAY,
+		.until = (day->day + INT64CONST(1)) * AEVON_DAY,
+	};
+
+	aevon_voided_visit(voids, &range, note_removal, &removal);
+	return removal.any;
+}
+
+/* A visitor. */
+static void
+note_removal(void *context, AevonLogRow *row, const AevonVoid *found)
+{
+	Removal    *removal = context;
+	AevonContribution contribution;
+
+	if (!removal->any && row->ingested_at < removal->since &&
+		aevon_cut_contains(removal->cut, row->stamp) &&
+		aevon_cut_contains(removal->cut, found->stamp))
+		removal->any = aevon_fold_evaluate(removal->measure, row, &contribution);
+}
+
+static bool
+same_metric(const AevonMeasure *measure, const AevonPartial *a, const AevonPartial *b)
+{
+	return a->event_count == b->event_count && a->late == b->late &&
+		compareJsonbContainers(&aevon_metric_stats(measure, a)->root,
+							   &aevon_metric_stats(measure, b)->root) == 0;
 }
 
 static const AevonCut *
@@ -354,4 +408,6 @@ add_row(const Snapshotting *state, const ChangedDay *day, const AevonPartial *pa
 	values[9] = JsonbPGetDatum(stats);
 	values[10] = JsonbPGetDatum(aevon_metric_delta(stats, day->last_stats));
 	aevon_catalog_run(AEVON_QUERY_ADD_SNAPSHOT, values, NULL, false);
+	if (day->day < state->compacted_before)
+		aevon_catalog_run(AEVON_QUERY_REOPEN_DAY, values, NULL, false);
 }

@@ -24,14 +24,6 @@ typedef struct AevonSnapshotResult
  */
 extern void aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result);
 
-/*
- * Delete what aevon.compact_after lets go of: of the days older than it, all
- * snapshots but the first after the day's end, each that changed count or sum
- * by more than aevon.compact_threshold, and the last.  Writes down what went
- * (aevon.compactions); the number of days compacted.
- */
-extern int64 aevon_snapshot_compact(void);
-
 /* When the last snapshot was taken; 0: never. */
 extern TimestampTz aevon_snapshot_last_taken(void);
 

@@ -60,6 +60,7 @@ static const bytea *row_state(StoreTable *table);
 static void visit_row(const bytea *state, const AevonVisit *visit,
 					  AevonStateVisitor visitor, void *context);
 static int64 tier_unit(AevonTier tier);
+static bool is_except(const AevonVisit *visit, int64 first, int64 last);
 static int64 find_place(AevonStore *store, StoreTable *table, int64 series_key, int64 window,
 						int64 *first_window);
 static int64 bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first);
@@ -404,7 +405,8 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 	if (packed.first >= visit->from && packed.last < visit->until &&
 		packed.merged.max_ingested <= visit->as_of &&
 		(visit->grid == NULL ||
-		 aevon_window_same(visit->grid, packed.first * unit, (packed.last + 1) * unit - 1)))
+		 aevon_window_same(visit->grid, packed.first * unit, (packed.last + 1) * unit - 1)) &&
+		!is_except(visit, packed.first, packed.last))
 	{
 		visitor(context, packed.first, &packed.merged);
 		return;
@@ -419,7 +421,8 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 		bool		whole = entry->partial.max_ingested <= visit->as_of;
 
 		if (entry->window < visit->from || entry->window >= visit->until ||
-			entry->partial.min_ingested > visit->as_of)
+			entry->partial.min_ingested > visit->as_of ||
+			is_except(visit, entry->window, entry->window))
 			continue;
 		if (cut && whole)
 		{
@@ -435,6 +438,13 @@ static int64
 tier_unit(AevonTier tier)
 {
 	return tier == AEVON_TIER_1D ? AEVON_DAY : AEVON_MINUTE;
+}
+
+/* Is any window in [first, last] to be left out? */
+static bool
+is_except(const AevonVisit *visit, int64 first, int64 last)
+{
+	return visit->except != NULL && aevon_windowset_meets(visit->except, first, last);
 }
 
 /*

@@ -15,6 +15,7 @@
 #include "bucket.h"
 #include "dims.h"
 #include "window.h"
+#include "windowset.h"
 
 typedef enum AevonTier
 {
@@ -99,6 +100,8 @@ typedef struct AevonVisit
 	int64		until;
 	AevonGrid  *grid;			/* NULL: all are one window */
 	TimestampTz as_of;			/* DT_NOEND: everything */
+	const AevonWindowSet *except;	/* windows to be left out, sorted; NULL:
+									 * none */
 } AevonVisit;
 
 extern void aevon_store_visit(AevonStore *store, const AevonVisit *visit,

@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 
 #include "access.h"
+#include "compact.h"
 #include "guc.h"
 #include "snapshot.h"
 #include "sweep.h"
@@ -32,7 +33,7 @@ aevon_snapshot_sql(PG_FUNCTION_ARGS)
 	aevon_access_require(NULL, AEVON_PRIVILEGE_OPERATE);
 	aevon_sweep_run(0, false, &swept);
 	aevon_snapshot_run(0, &taken);
-	(void) aevon_snapshot_compact();
+	(void) aevon_compact_run();
 	PG_RETURN_INT64(taken.snapshot_count);
 }
 

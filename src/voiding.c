@@ -76,11 +76,15 @@ text_argument(FunctionCallInfo fcinfo, int number)
 static void
 validate(const Voiding *voiding)
 {
+	AevonProblem problem;
+
 	aevon_error_require_name(voiding->tenant, "tenant");
 	aevon_error_require_name(voiding->principal, "principal");
 	aevon_error_require_name(voiding->event_id, "event_id");
 	aevon_error_if_null(voiding->reason == NULL, "reason");
-	if (voiding->reason[strspn(voiding->reason, " \t\r\n")] == '\0')
+	if (!aevon_error_check_characters(voiding->reason, "reason", &problem))
+		aevon_error_raise(&problem);
+	if (voiding->reason[strspn(voiding->reason, " ")] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"reason\" must not be empty"),

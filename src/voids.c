@@ -29,8 +29,36 @@ struct AevonVoids
 	Relation	key;			/* the primary key's index */
 	IndexScanDesc scan;			/* by it */
 	TupleTableSlot *slot;
+	AevonVoidRange beside;		/* what is gone along: */
+	Relation	time_index;		/* NULL: nothing was yet */
+	IndexScanDesc time_scan;
+	TupleTableSlot *time_slot;
+	bool		begun;
+	bool		exhausted;
+	TimestampTz next;			/* its next void's event's time */
 };
 
+/* The index that has an order, and its columns. */
+static const struct
+{
+	AevonRelation index;
+	bool		keyed;			/* by tenant or principal first */
+	bool		by_time;		/* then by a time, not a stamp */
+}			orders[] = {
+	[AEVON_VOIDS_BY_STAMP] = {AEVON_VOIDS_STAMP, false, false},
+	[AEVON_VOIDS_BY_EVENT_STAMP] = {AEVON_VOIDS_EVENT_STAMP, false, false},
+	[AEVON_VOIDS_OF_PRINCIPAL] = {AEVON_VOIDS_PRINCIPAL, true, true},
+	[AEVON_VOIDS_OF_TENANT] = {AEVON_VOIDS_TENANT, true, true},
+	[AEVON_VOIDS_OF_PRINCIPAL_BY_STAMP] = {AEVON_VOIDS_PRINCIPAL_STAMP, true, false},
+	[AEVON_VOIDS_OF_TENANT_BY_STAMP] = {AEVON_VOIDS_TENANT_STAMP, true, false},
+	[AEVON_VOIDS_OF_PRINCIPAL_BY_TIME] = {AEVON_VOIDS_PRINCIPAL_TIME, true, true},
+	[AEVON_VOIDS_OF_TENANT_BY_TIME] = {AEVON_VOIDS_TENANT_TIME, true, true},
+};
+
+static int	make_keys(const AevonVoidRange *range, ScanKey keys);
+static void begin_beside(AevonVoids *voids);
+static void advance_beside(AevonVoids *voids);
+static bool is_of(TupleTableSlot *slot, const AevonLogRow *row);
 static bool any_visible(Relation heap, Snapshot snapshot, int32 tenant_key);
 static void read_void(TupleTableSlot *slot, AevonVoid *out);
 
@@ -45,7 +73,7 @@ aevon_voids_open(Snapshot snapshot, int32 tenant_key)
 		table_close(heap, AccessShareLock);
 		return NULL;
 	}
-	voids = palloc(sizeof(AevonVoids));
+	voids = palloc0(sizeof(AevonVoids));
 	voids->home = CurrentMemoryContext;
 	voids->snapshot = snapshot;
 	voids->heap = heap;
@@ -60,6 +88,12 @@ aevon_voids_close(AevonVoids *voids)
 {
 	if (voids == NULL)
 		return;
+	if (voids->time_index != NULL)
+	{
+		index_endscan(voids->time_scan);
+		ExecDropSingleTupleTableSlot(voids->time_slot);
+		index_close(voids->time_index, AccessShareLock);
+	}
 	index_endscan(voids->scan);
 	ExecDropSingleTupleTableSlot(voids->slot);
 	index_close(voids->key, AccessShareLock);
@@ -110,31 +144,17 @@ void
 aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range, AevonVoidVisitor visitor,
 				  void *context)
 {
-	static const AevonRelation indexes[] = {
-		AEVON_VOIDS_STAMP, AEVON_VOIDS_EVENT_STAMP, AEVON_VOIDS_PRINCIPAL, AEVON_VOIDS_TENANT,
-		AEVON_VOIDS_TENANT_STAMP
-	};
-	bool		by_time = range->order == AEVON_VOIDS_OF_PRINCIPAL ||
-	range->order == AEVON_VOIDS_OF_TENANT;
-	bool		keyed = by_time || range->order == AEVON_VOIDS_OF_TENANT_BY_STAMP;
 	Relation	index;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 	ScanKeyData keys[3];
-	int			nkeys = 0;
+	int			nkeys;
 	AevonVoid	found;
 
 	if (voids == NULL)
 		return;
-	if (keyed)
-		ScanKeyInit(&keys[nkeys++], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(range->key));
-	ScanKeyInit(&keys[nkeys], nkeys + 1, BTGreaterEqualStrategyNumber,
-				by_time ? F_TIMESTAMPTZ_GE : F_INT8GE, Int64GetDatum(range->from));
-	ScanKeyInit(&keys[nkeys + 1], nkeys + 1, BTLessStrategyNumber,
-				by_time ? F_TIMESTAMPTZ_LT : F_INT8LT, Int64GetDatum(range->until));
-	nkeys += 2;
-
-	index = index_open(aevon_catalog_oid(indexes[range->order]), AccessShareLock);
+	nkeys = make_keys(range, keys);
+	index = index_open(aevon_catalog_oid(orders[range->order].index), AccessShareLock);
 	slot = table_slot_create(voids->heap, NULL);
 	scan = index_beginscan(voids->heap, index, voids->snapshot, nkeys, 0);
 	index_rescan(scan, keys, nkeys, NULL, 0);
@@ -147,6 +167,98 @@ aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range, AevonVoidVisit
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, AccessShareLock);
+}
+
+void
+aevon_voids_go_beside(AevonVoids *voids, const AevonVoidRange *range)
+{
+	if (voids == NULL)
+		return;
+	voids->beside = *range;
+	voids->begun = false;
+}
+
+bool
+aevon_voids_find_beside(AevonVoids *voids, const AevonLogRow *row, AevonVoid *found)
+{
+	MemoryContext outer;
+
+	if (voids == NULL)
+		return false;
+	outer = MemoryContextSwitchTo(voids->home);
+	/* only now: many a range has no event */
+	if (!voids->begun)
+		begin_beside(voids);
+	while (!voids->exhausted && voids->next < row->occurred_at)
+		advance_beside(voids);
+	MemoryContextSwitchTo(outer);
+	if (voids->exhausted || voids->next != row->occurred_at)
+		return false;
+	if (!is_of(voids->time_slot, row))
+		return aevon_voids_find(voids, row, found);
+	read_void(voids->time_slot, found);
+	return true;
+}
+
+static int
+make_keys(const AevonVoidRange *range, ScanKey keys)
+{
+	bool		by_time = orders[range->order].by_time;
+	int			nkeys = 0;
+
+	if (orders[range->order].keyed)
+		ScanKeyInit(&keys[nkeys++], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(range->key));
+	ScanKeyInit(&keys[nkeys], nkeys + 1, BTGreaterEqualStrategyNumber,
+				by_time ? F_TIMESTAMPTZ_GE : F_INT8GE, Int64GetDatum(range->from));
+	ScanKeyInit(&keys[nkeys + 1], nkeys + 1, BTLessStrategyNumber,
+				by_time ? F_TIMESTAMPTZ_LT : F_INT8LT, Int64GetDatum(range->until));
+	return nkeys + 2;
+}
+
+static void
+begin_beside(AevonVoids *voids)
+{
+	ScanKeyData keys[3];
+	int			nkeys = make_keys(&voids->beside, keys);
+
+	if (voids->time_index == NULL)
+	{
+		voids->time_index = index_open(aevon_catalog_oid(orders[voids->beside.order].index),
+									   AccessShareLock);
+		voids->time_slot = table_slot_create(voids->heap, NULL);
+		voids->time_scan = index_beginscan(voids->heap, voids->time_index, voids->snapshot,
+										   nkeys, 0);
+	}
+	index_rescan(voids->time_scan, keys, nkeys, NULL, 0);
+	voids->begun = true;
+	voids->exhausted = false;
+	advance_beside(voids);
+}
+
+static void
+advance_beside(AevonVoids *voids)
+{
+	bool		isnull;
+
+	CHECK_FOR_INTERRUPTS();
+	voids->exhausted = !index_getnext_slot(voids->time_scan, ForwardScanDirection,
+										   voids->time_slot);
+	if (!voids->exhausted)
+		voids->next = DatumGetTimestampTz(slot_getattr(voids->time_slot,
+													   Anum_voids_occurred_at, &isnull));
+}
+
+/* Is it the event's void? */
+static bool
+is_of(TupleTableSlot *slot, const AevonLogRow *row)
+{
+	bool		isnull;
+
+	return DatumGetInt32(slot_getattr(slot, Anum_voids_principal_key, &isnull)) == row->principal_key &&
+		DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
+											 slot_getattr(slot, Anum_voids_event_id, &isnull),
+											 slot_getattr(row->slot, Anum_event_log_event_id,
+														  &isnull)));
 }
 
 static bool

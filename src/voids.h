@@ -48,7 +48,13 @@ typedef enum AevonVoidOrder
 	AEVON_VOIDS_BY_EVENT_STAMP, /* events' stamps in [from, until) */
 	AEVON_VOIDS_OF_PRINCIPAL,	/* of a principal, voided in [from, until) */
 	AEVON_VOIDS_OF_TENANT,		/* of a tenant, voided in [from, until) */
-	AEVON_VOIDS_OF_TENANT_BY_STAMP	/* of a tenant, stamps in [from, until) */
+	AEVON_VOIDS_OF_PRINCIPAL_BY_STAMP,	/* of a principal, stamps in [from,
+										 * until) */
+	AEVON_VOIDS_OF_TENANT_BY_STAMP, /* of a tenant, stamps in [from, until) */
+	AEVON_VOIDS_OF_PRINCIPAL_BY_TIME,	/* of a principal, events' times in
+										 * [from, until) */
+	AEVON_VOIDS_OF_TENANT_BY_TIME	/* of a tenant, events' times in [from,
+									 * until) */
 } AevonVoidOrder;
 
 typedef struct AevonVoidRange
@@ -65,5 +71,14 @@ typedef void (*AevonVoidVisitor) (void *context, const AevonVoid *found);
 /* Visit the voids of a range; `voids` may be NULL. */
 extern void aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range,
 							  AevonVoidVisitor visitor, void *context);
+
+/*
+ * Go along a range by time, beside a scan of the same subject's events by
+ * time: for its rows, in its order, aevon_voids_find_beside is what
+ * aevon_voids_find is, but looks up only events at whose microsecond one was
+ * voided.  The order is the same each time the same `voids` goes along one.
+ */
+extern void aevon_voids_go_beside(AevonVoids *voids, const AevonVoidRange *range);
+extern bool aevon_voids_find_beside(AevonVoids *voids, const AevonLogRow *row, AevonVoid *found);
 
 #endif							/* AEVON_VOIDS_H */

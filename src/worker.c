@@ -36,6 +36,7 @@
 
 #include "access.h"
 #include "catalog.h"
+#include "compact.h"
 #include "guard.h"
 #include "guc.h"
 #include "rulefile.h"
@@ -369,7 +370,7 @@ prune(Worker *worker)
 static void
 compact_snapshots(Worker *worker)
 {
-	(void) aevon_snapshot_compact();
+	(void) aevon_compact_run();
 }
 
 static void

@@ -159,9 +159,14 @@ CREATE INDEX voids_event_stamp ON aevon.voids (event_stamp);
 CREATE INDEX voids_principal ON aevon.voids (principal_key, voided_at);
 CREATE INDEX voids_tenant ON aevon.voids (tenant_key, voided_at);
 CREATE INDEX voids_tenant_stamp ON aevon.voids (tenant_key, stamp);
+CREATE INDEX voids_tenant_time ON aevon.voids (tenant_key, occurred_at);
+CREATE INDEX voids_principal_stamp ON aevon.voids (principal_key, stamp);
+CREATE INDEX voids_principal_time ON aevon.voids (principal_key, occurred_at);
 
 -- What a rule measures: rules that ask for the same thing share a measure.
--- One without a checkpoint is dead: what is left of its buckets is cleared.
+-- One that no live rule needs is swept no more, and loses its checkpoint once
+-- its last days are in snapshots.  One without a checkpoint is dead: what is
+-- left of its buckets is cleared.
 CREATE SEQUENCE aevon.measure_key_seq AS integer;
 CREATE TABLE aevon.measures (
 	measure_key integer NOT NULL,
@@ -285,6 +290,7 @@ CREATE TABLE aevon.snapshots (
 	PRIMARY KEY (series_key, day, revision)
 );
 CREATE INDEX snapshots_taken_at ON aevon.snapshots (taken_at);
+CREATE INDEX snapshots_day ON aevon.snapshots (day);
 
 -- What the compaction of old days took out of the snapshots.
 CREATE TABLE aevon.compactions (
@@ -294,6 +300,20 @@ CREATE TABLE aevon.compactions (
 	revisions    integer[] NOT NULL
 );
 CREATE INDEX compactions_day ON aevon.compactions (series_key, day);
+
+-- How far that has come, and the days before it that got snapshots since.
+CREATE TABLE aevon.compaction_progress (
+	threshold   double precision,
+	through_day integer,
+	only_row    boolean NOT NULL DEFAULT true CHECK (only_row),
+	PRIMARY KEY (only_row)
+);
+INSERT INTO aevon.compaction_progress DEFAULT VALUES;
+CREATE TABLE aevon.reopened_days (
+	series_key bigint NOT NULL,
+	day        integer NOT NULL,           -- days since 2000-01-01
+	PRIMARY KEY (series_key, day)
+);
 
 -- The tamper-evident chain: a link for what entered the log's own cut.
 CREATE TABLE aevon.chain (
@@ -962,6 +982,9 @@ BEGIN
 		PERFORM pg_catalog.pg_extension_config_dump(rel.oid,
 			CASE rel.relname
 				WHEN 'log_parts' THEN 'WHERE part > 1'
+				-- the first compaction of the copy looks at every day
+				WHEN 'compaction_progress' THEN 'WHERE false'
+				WHEN 'reopened_days' THEN 'WHERE false'
 				-- the number of a dropped role would name another one elsewhere
 				WHEN 'grants' THEN 'WHERE role IN (SELECT r.oid FROM pg_catalog.pg_roles r)'
 				ELSE ''
@@ -1050,9 +1073,9 @@ Errors: those of aevon_grant.';
 
 COMMENT ON FUNCTION aevon_void(text, text, text, text) IS
 'Correct: from now on the event does not count, in any statistic; before (as_of) it does. The event itself stays in the log.
-Arguments: tenant, principal, event_id: the event; it must be visible to the caller''s transaction; reason: why, at most 1000 characters, kept for whoever asks later.
+Arguments: tenant, principal, event_id: the event; it must be visible to the caller''s transaction; reason: why, one line of at most 1000 characters, kept for whoever asks later.
 Result: ''voided'', or ''duplicate'' if it is void already, which changes nothing (its first reason stays). To replace an event, void it and ingest another one under a new event_id: the old id stays taken.
-Errors: 22004 NULL argument; 22023 empty argument; 22001 too long; 42501 without the void privilege; 42704 no such event; 25006 read-only transaction; 55000 restored tables not adopted; 40001 under REPEATABLE READ.';
+Errors: 22004 NULL argument; 22023 empty argument, control character; 22001 too long; 42501 without the void privilege; 42704 no such event; 25006 read-only transaction; 55000 restored tables not adopted; 40001 under REPEATABLE READ.';
 
 COMMENT ON FUNCTION aevon_rebuild(text, text) IS
 'Make a rule''s buckets again from the log: they go at once, the following sweeps fill them. Reads go on and are right meanwhile, from the log. Snapshots stay.
@@ -1460,6 +1483,15 @@ COMMENT ON COLUMN aevon.compactions.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.compactions.compacted_at IS 'When they were deleted.';
 COMMENT ON COLUMN aevon.compactions.day IS 'Days since 2000-01-01 (UTC).';
 COMMENT ON COLUMN aevon.compactions.revisions IS 'Revisions that were deleted.';
+
+COMMENT ON TABLE aevon.compaction_progress IS 'How far the compaction of old days has come: one row.';
+COMMENT ON COLUMN aevon.compaction_progress.threshold IS 'aevon.compact_threshold of the last compaction; by another one all days are looked at again.';
+COMMENT ON COLUMN aevon.compaction_progress.through_day IS 'Days since 2000-01-01: those before it have been compacted; NULL: none.';
+COMMENT ON COLUMN aevon.compaction_progress.only_row IS 'Always true: there is one row.';
+
+COMMENT ON TABLE aevon.reopened_days IS 'Days that got a snapshot after they had been compacted: the next compaction looks at them again.';
+COMMENT ON COLUMN aevon.reopened_days.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.reopened_days.day IS 'Days since 2000-01-01 (UTC).';
 COMMENT ON VIEW aevon.daily_metrics IS 'The latest snapshot of every UTC day of each active rule, for readable tenants: value, status, what was first reported, how complete, whether unusual.';
 COMMENT ON COLUMN aevon.daily_metrics.tenant IS 'The tenant.';
 COMMENT ON COLUMN aevon.daily_metrics.principal IS 'The principal; NULL: the whole tenant.';

@@ -161,6 +161,7 @@ sub _new_database
 	$self->{prepared} = {};
 	$self->{workload} = Aevon::Workload->new(
 		model => $self->{model}, prepared => $self->{prepared},
+		remembered => ($self->{remembered} = []),
 		now => int(time) * 1_000_000);
 	$self->_make_clients($wire);
 	$self->_install_helpers($wire);
@@ -601,13 +602,64 @@ sub _quiesce
 				  . " aevon.$table");
 		}
 		$self->fail("$when: $_") foreach Aevon::Oracle->compare($wire, \@cases);
-		$self->{comparisons} += @cases;
+		$self->_recall($wire, $when);
+		$self->{comparisons} += @cases + @{ $self->{remembered} };
 	}
+	$self->_remember($wire) unless $self->_gave_up;
 	$self->fail("damaged: $_") foreach _damage($wire);
 	$self->{note}->(sprintf 'quiet: %d events, %d comparisons, %d crashes, %d statements, %d prepared',
 		scalar keys %{ $self->{model}{events} }, @$self{qw(comparisons crashes statements)},
 		scalar keys %{ $self->{prepared} });
 	$wire->disconnect;
+	return;
+}
+
+# Answers of times past that are kept, of so many cases each.
+my $REMEMBERED_TIMES = 6;
+my $REMEMBERED_CASES = 10;
+
+# Remember what is right now, by the oracle, and the time.  A prepared
+# transaction is not seen now, but ingested before now: where one may commit,
+# nothing is remembered.
+sub _remember
+{
+	my ($self, $wire) = @_;
+	my $rnd = $self->{rnd};
+	my %open;
+	foreach my $attempt (map { @{ $_->{attempts} } } values %{ $self->{prepared} })
+	{
+		$open{ $attempt->{tenant} }{ $attempt->{principal} } = 1;
+	}
+	my @cases;
+	foreach (1 .. $REMEMBERED_CASES)
+	{
+		my $tenant = $rnd->pick(@Aevon::Workload::TENANTS);
+		my $case = $self->{workload}->random_case($rnd, $tenant, 'events', 'spend');
+		next if defined $case->[1] ? $open{$tenant}{ $case->[1] } : $open{$tenant};
+		$case->[6] = undef;
+		push @cases, $case;
+	}
+	return unless @cases;
+	my $now = $wire->must('SELECT clock_timestamp()')->[0][0];
+	$self->fail("to be remembered: $_") foreach Aevon::Oracle->compare($wire, \@cases);
+	my $remembered = $self->{remembered};
+	foreach my $case (@cases)
+	{
+		my $answer = $wire->must(Aevon::Workload::recall_sql($case))->[0][0];
+		push @$remembered, { case => [ @$case[0 .. 5], $now ], answer => $answer };
+	}
+	shift @$remembered while @$remembered > $REMEMBERED_TIMES * $REMEMBERED_CASES;
+	return;
+}
+
+sub _recall
+{
+	my ($self, $wire, $when) = @_;
+	foreach my $one (@{ $self->{remembered} })
+	{
+		my $answer = $wire->must(Aevon::Workload::recall_sql($one->{case}))->[0][0];
+		$self->fail("$when: $_") foreach Aevon::Workload::differs($one, $answer);
+	}
 	return;
 }
 

@@ -90,12 +90,15 @@ CREATE VIEW oracle.log AS
 	LEFT JOIN aevon.principals p USING (principal_key)
 	LEFT JOIN aevon.event_types y USING (type_key);
 
+-- The same, and when each event was voided, if it was.
+CREATE VIEW oracle.judged AS
+	SELECT l.*, v.voided_at
+	FROM oracle.log l
+	LEFT JOIN aevon.voids v ON v.principal_key = l.principal_key AND v.event_id = l.event_id;
+
 -- Of these, the events that are not void: what counts.
 CREATE VIEW oracle.counted AS
-	SELECT l.*
-	FROM oracle.log l
-	WHERE NOT EXISTS (SELECT FROM aevon.voids v
-		WHERE v.principal_key = l.principal_key AND v.event_id = l.event_id);
+	SELECT * FROM oracle.judged WHERE voided_at IS NULL;
 
 -- The voids with their names.
 CREATE VIEW oracle.voids AS
@@ -132,41 +135,46 @@ SQL
 # One statement, so one snapshot: the recount of the cases, what the extension
 # says, and the differences.  %s: the cases, as rows of VALUES.
 my $COMPARISON = <<'SQL';
-WITH given (case_id, tenant, principal, rule, since, until, granularity) AS (VALUES %s),
+WITH given (case_id, tenant, principal, rule, since, until, granularity, as_of) AS (VALUES %s),
 cases AS MATERIALIZED (
 	SELECT case_id, tenant COLLATE "C" AS tenant, principal COLLATE "C" AS principal,
 		rule COLLATE "C" AS rule, since::timestamptz AS since, until::timestamptz AS until,
-		granularity
+		granularity, as_of::timestamptz AS as_of
 	FROM given
 ), effective AS MATERIALIZED (
 	SELECT tenant, name, event_type, value, filter, operators
 	FROM oracle.effective
 	WHERE tenant IN (SELECT tenant FROM cases)
 ), measured AS MATERIALIZED (
-	SELECT l.tenant, e.name, l.principal, l.event_id, l.occurred_at,
+	SELECT l.tenant, e.name, l.principal, l.event_id, l.occurred_at, l.ingested_at, l.voided_at,
 		m.match = 'error' OR (e.value IS NOT NULL AND n.v IS NULL) AS skipped, n.v
-	FROM oracle.counted l
+	FROM oracle.judged l
 	JOIN effective e ON e.tenant = l.tenant AND e.event_type IN ('*', l.event_type)
 	CROSS JOIN LATERAL (SELECT oracle.matches(e.filter, l.data) AS match OFFSET 0) m
 	CROSS JOIN LATERAL (SELECT CASE WHEN m.match = 'yes'
 		THEN oracle.number(oracle.item(e.value, l.data)) END AS v OFFSET 0) n
 	WHERE m.match <> 'no'
 ), wanted AS MATERIALIZED (
-	SELECT c.case_id, c.tenant, c.principal, e.name, c.since, c.until, c.granularity, e.operators,
+	SELECT c.case_id, c.tenant, c.principal, e.name, c.since, c.until, c.granularity, c.as_of,
+		e.operators,
 		CASE c.granularity WHEN '1m' THEN interval '1 minute'
 			WHEN '1h' THEN interval '1 hour' WHEN '1d' THEN interval '1 day' END AS step
 	FROM cases c
 	JOIN effective e ON e.tenant = c.tenant AND (c.rule IS NULL OR c.rule = e.name)
 ), found AS (
-	SELECT w.case_id, w.step, w.since, m.*
+	SELECT w.case_id, w.step, w.since, w.as_of, m.*
 	FROM wanted w
 	JOIN measured m ON m.tenant = w.tenant AND m.name = w.name AND m.principal = w.principal
 		AND m.occurred_at >= w.since AND m.occurred_at < w.until
 	UNION ALL
-	SELECT w.case_id, w.step, w.since, m.*
+	SELECT w.case_id, w.step, w.since, w.as_of, m.*
 	FROM wanted w
 	JOIN measured m ON m.tenant = w.tenant AND m.name = w.name AND w.principal IS NULL
 		AND m.occurred_at >= w.since AND m.occurred_at < w.until
+), counted AS (
+	SELECT * FROM found
+	WHERE CASE WHEN as_of IS NULL THEN voided_at IS NULL
+		ELSE ingested_at <= as_of AND (voided_at IS NULL OR voided_at > as_of) END
 ), folded AS (
 	SELECT case_id, name,
 		coalesce(date_bin(step, occurred_at, '0001-01-01 00:00+00'), since) AS at,
@@ -174,7 +182,7 @@ cases AS MATERIALIZED (
 		sum(v) AS total, min(v) AS lowest, max(v) AS highest,
 		(array_agg(v ORDER BY occurred_at DESC, principal DESC, event_id DESC)
 			FILTER (WHERE v IS NOT NULL))[1] AS latest
-	FROM found
+	FROM counted
 	GROUP BY 1, 2, 3
 ), grid AS (
 	SELECT case_id, name, since AS at FROM wanted WHERE granularity = 'total'
@@ -203,7 +211,7 @@ cases AS MATERIALIZED (
 	SELECT c.case_id, w.*
 	FROM cases c
 	CROSS JOIN LATERAL aevon_windows(c.tenant, c.principal, c.rule, c.since, c.until,
-		c.granularity) w
+		c.granularity, c.as_of) w
 ), states AS MATERIALIZED (
 	SELECT c.case_id, r.key COLLATE "C" AS rule, (r.value->>'skipped')::bigint AS skipped,
 		(SELECT coalesce(jsonb_agg(jsonb_build_array(i->'event_count', i->'value', i->'stats')
@@ -211,7 +219,7 @@ cases AS MATERIALIZED (
 			FROM jsonb_array_elements(r.value->'values') i) AS figures
 	FROM cases c
 	CROSS JOIN LATERAL jsonb_each(aevon_state(c.tenant, c.principal, c.rule, c.since, c.until,
-		c.granularity)->'rules') r
+		c.granularity, c.as_of)->'rules') r
 )
 SELECT format('%%s of %%s, window %%s: expected %%s, %%s, %%s; got %%s, %%s, %%s', coalesce(e.rule, w.rule), c,
 	coalesce(e.window_start, w.window_start),
@@ -246,13 +254,13 @@ sub literal
 }
 
 # The statement that compares the cases: each [tenant, principal or undef, rule
-# or undef, since, until, granularity].  Its rows are texts, one per difference
-# (five at most).
+# or undef, since, until, granularity, as_of or undef].  Its rows are texts, one
+# per difference (five at most).
 sub comparison_sql
 {
 	my ($class, $cases) = @_;
 	my $id = 0;
-	my @rows = map { $id++; "($id, " . join(', ', map { literal($_) . '::text' } @$_) . ')' } @$cases;
+	my @rows = map { $id++; "($id, " . join(', ', map { literal($_) . '::text' } @$_[0 .. 6]) . ')' } @$cases;
 	return sprintf $COMPARISON, join(', ', @rows);
 }
 

@@ -8,6 +8,8 @@ package Aevon::Workload;
 use strict;
 use warnings;
 
+use Time::HiRes qw(time);
+
 use Aevon::Oracle;
 use Aevon::Random;
 
@@ -21,7 +23,7 @@ our %ROLES = (
 		conflict => 4, void => 8, transaction => 26, long => 4, sweep => 3,
 		sweep_inside => 7, finish => 6, look => 4 },
 	sweeper => { sweep => 60, sweep_inside => 25, sweep_back => 15 },
-	reader => { look => 80, compare => 20 },
+	reader => { look => 72, compare => 20, recall => 8 },
 	admin => { rule => 30, vacuum => 30, finish => 20, sweep => 20 });
 
 sub new
@@ -598,6 +600,14 @@ sub range
 	return (timestamp($since), $rnd->percent(4) ? 'infinity' : timestamp($until));
 }
 
+# Some time since the workload began, as text.
+sub past
+{
+	my ($self, $rnd) = @_;
+	my $passed = int(time * 1_000_000) - $self->{now};
+	return timestamp($self->{now} + $rnd->below($passed > 0 ? $passed : 1));
+}
+
 # A case to compare, for the tenant: what Aevon::Oracle's cases are made of.
 sub random_case
 {
@@ -605,7 +615,43 @@ sub random_case
 	my $granularity = $rnd->pick(qw(total total 1m 1h 1d));
 	return [ $tenant,
 		$rnd->percent(30) ? undef : $rnd->percent(96) ? 'p' . int(sqrt($rnd->below(100))) : 'new ' . $rnd->below(60),
-		$rnd->pick(@rules), $self->range($rnd, $granularity), $granularity ];
+		$rnd->pick(@rules), $self->range($rnd, $granularity), $granularity,
+		$rnd->percent(30) ? $self->past($rnd) : undef ];
+}
+
+# While everything runs: what was remembered at a quiescent point is still the
+# answer as of then.
+sub plan_recall
+{
+	my ($self, $client) = @_;
+	my $rnd = $client->{rnd};
+	my $remembered = $self->{remembered};
+	return $self->plan_look($client) unless $remembered && @$remembered;
+	my $one = $rnd->pick(@$remembered);
+	return {
+		kind => 'compare', cases => 1, sql => recall_sql($one->{case}),
+		check => sub {
+			my ($checker, $step, $result) = @_;
+			$checker->fail("under load: $_") foreach differs($one, $result->{rows}[0][0]);
+		} };
+}
+
+# The whole answer of a case in one text.
+sub recall_sql
+{
+	my ($case) = @_;
+	my $arguments = join ', ', map { literal($_) } @$case;
+	return "SELECT coalesce(string_agg(w::text, ' ' ORDER BY w.rule, w.window_start), '')"
+	  . " FROM aevon_windows($arguments) w";
+}
+
+# A text about it if the answer is not what was remembered.
+sub differs
+{
+	my ($one, $answer) = @_;
+	return () if $answer eq $one->{answer};
+	return sprintf 'as of then, %s was %.300s and is %.300s',
+	  join(', ', map { $_ // 'NULL' } @{ $one->{case} }), $one->{answer}, $answer;
 }
 
 # While everything runs: one statement's snapshot compared with its own
