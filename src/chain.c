@@ -228,6 +228,14 @@ aevon_chain_extend(Snapshot snapshot, const AevonCut *before, const AevonCut *ta
 	return !complete;
 }
 
+const AevonCut *
+aevon_chain_covered(void)
+{
+	AevonCut   *cut;
+
+	return read_log_cut(AEVON_QUERY_LOG_CUT, &cut) ? cut : aevon_cut_empty();
+}
+
 int64
 aevon_chain_walk(AevonBreakVisitor visitor, void *context)
 {

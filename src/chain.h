@@ -52,6 +52,12 @@ extern bool aevon_chain_extend(Snapshot snapshot, const AevonCut *before,
 							   const AevonCut *target, int64 max_events);
 
 /*
+ * The log's cut as the active snapshot sees it: what links cover.  SPI is
+ * connected.
+ */
+extern const AevonCut *aevon_chain_covered(void);
+
+/*
  * Walk the chain as the active snapshot sees it: make each link again from the
  * link stored before it and from the rows, and give the visitor those that
  * come out otherwise.  A link that is missing comes without `stored`; what is

@@ -11,11 +11,11 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "catalog.h"
+#include "chain.h"
 #include "checks.h"
 #include "cut.h"
 #include "guard.h"
@@ -27,7 +27,7 @@
 
 #define CRITICAL_FACTOR 4
 #define REJECTION_MINUTES 10
-#define DEFAULT_MAX_SERIES 100000
+#define MAX_COUNTED 200000		/* events of a tail, where no threshold says */
 
 typedef struct Examination
 {
@@ -48,7 +48,6 @@ static void check_worker(Examination *ex);
 static void judge_worker(const Examination *ex, AevonCheck *check, const AevonSlot *slot);
 static void check_tail(Examination *ex);
 static AevonTail longest_tail(const Examination *ex, int64 limit);
-static const AevonCut *log_cut(const Examination *ex);
 static void check_backfill(Examination *ex);
 static void check_latency(Examination *ex);
 static void gather_recent(Examination *ex);
@@ -56,6 +55,8 @@ static void check_rejections(Examination *ex);
 static void check_conflicts(Examination *ex);
 static void check_lateness(Examination *ex);
 static void check_series(Examination *ex);
+static const char *full_detail(const Examination *ex, const AevonRuleSet *rules,
+							   const AevonMeasure *measure);
 static void check_snapshots(Examination *ex);
 static void check_chain(Examination *ex);
 static int64 fetch_number(AevonQuery query, Datum *values);
@@ -212,7 +213,8 @@ check_tail(Examination *ex)
 	"Look at the worker; if it is well, give it more of a core, or bound what comes in.";
 	AevonCheck *size = add_check(ex, "tail", hint);
 	AevonCheck *age = add_check(ex, "lag", hint);
-	int64		limit = Max(aevon_alert_tail_events, 0) * (int64) CRITICAL_FACTOR + 1;
+	int64		limit = aevon_alert_tail_events < 0 ? MAX_COUNTED :
+	aevon_alert_tail_events * (int64) CRITICAL_FACTOR + 1;
 	AevonTail	tail;
 
 	if (unknown_if(size, ex->foreign, "Nothing is read until aevon_adopt() was called.") |
@@ -328,8 +330,9 @@ check_rejections(Examination *ex)
 {
 	AevonCheck *check = add_check(ex, "rejected_events",
 								  "See aevon.rejected_events for what was sent and why it was refused; mend the sender.");
-	Datum		values[3] = {
+	Datum		values[4] = {
 		TimestampTzGetDatum(ex->now - REJECTION_MINUTES * USECS_PER_MINUTE),
+		TimestampTzGetDatum(ex->now),
 		BoolGetDatum(ex->scope->whole),
 		aevon_scope_array(ex->scope)
 	};
@@ -367,20 +370,48 @@ check_lateness(Examination *ex)
 												 * the same */
 }
 
-/* Series of the rule with dimensions that has the most, as a share of what it may have. */
+/* The measure that is nearest to what it may have of series with dimension values. */
 static void
 check_series(Examination *ex)
 {
 	AevonCheck *check = add_check(ex, "series",
-								  "Past the guard, new values of dimensions fold into __other__: choose dimensions with fewer values, or raise aevon.max_series_per_rule.");
-	Datum		values[2] = {BoolGetDatum(ex->scope->whole), aevon_scope_array(ex->scope)};
-	const char *setting = GetConfigOption("aevon.max_series_per_rule", true, false);
-	double		limit = setting != NULL ? atof(setting) : DEFAULT_MAX_SERIES;
+								  "Combinations new to a tenant are folded together past it: take out a dimension with many values, or raise aevon.max_series_per_rule and call aevon_rebuild().");
+	const AevonRuleSet *rules = aevon_rule_load(ex->snapshot);
+	int			count;
+	AevonCheckpoint *checkpoints = aevon_cut_read_checkpoints(ex->snapshot, &count);
+	int64		most = 0;
+	bool		full = false;
 
-	judge(check, (double) fetch_number(AEVON_QUERY_MOST_SERIES, values) / Max(limit, 1),
-		  aevon_alert_series_share, "share");
-	if (check->threshold >= 0 && check->value >= 1)
+	for (int i = 0; i < count; i++)
+	{
+		const AevonMeasure *measure = aevon_rule_measure(rules, checkpoints[i].measure_key);
+
+		if (measure == NULL || !aevon_scope_counts(ex->scope, measure->tenant_key))
+			continue;
+		most = Max(most, checkpoints[i].series_count);
+		if (checkpoints[i].series_full && !full)
+		{
+			full = true;
+			check->detail = full_detail(ex, rules, measure);
+		}
+	}
+	judge(check, (double) most / Max(aevon_max_series_per_rule, 1), aevon_alert_series_share, "share");
+	if (full && check->threshold >= 0)
 		check->health = AEVON_HEALTH_CRITICAL;
+}
+
+static const char *
+full_detail(const Examination *ex, const AevonRuleSet *rules, const AevonMeasure *measure)
+{
+	for (int i = 0; i < rules->rule_count; i++)
+	{
+		const AevonRule *rule = &rules->rules[i];
+
+		if (rule->measure == measure && rule->state != AEVON_RULE_RETIRED &&
+			(rule->tenant_key == 0 || aevon_scope_names(ex->scope, rule->tenant_key)))
+			return psprintf("Rule \"%s\" has reached aevon.max_series_per_rule.", rule->name);
+	}
+	return "A rule has reached aevon.max_series_per_rule.";
 }
 
 /* Have days changed, and no snapshot been taken for too long? */
@@ -419,29 +450,16 @@ check_chain(Examination *ex)
 {
 	AevonCheck *check = add_check(ex, "chain",
 								  "Sweeps extend the chain: look at the worker, and whether aevon.chain is on for it too.");
-	const AevonCut *cut;
-	AevonTail	tail = {0};
+	AevonTail	tail;
 
 	if (unknown_if(check, ex->foreign, "Nothing is read until aevon_adopt() was called.") ||
 		unknown_if(check, !aevon_chain_enabled, "aevon.chain is off."))
 		return;
-	cut = log_cut(ex);
-	tail = aevon_tail_count(ex->snapshot, cut, ex->scope, 1);
+	aevon_catalog_connect();
+	tail = aevon_tail_count(ex->snapshot, aevon_chain_covered(), ex->scope, 1);
+	aevon_catalog_finish();
 	judge(check, tail.event_count == 0 ? 0 :
 		  Max(0, (double) (ex->now - tail.oldest) / USECS_PER_SEC), aevon_alert_lag_s, "seconds");
-}
-
-/* The cut that the chain has come to. */
-static const AevonCut *
-log_cut(const Examination *ex)
-{
-	int			count;
-	AevonCheckpoint *checkpoints = aevon_cut_read_checkpoints(ex->snapshot, &count);
-
-	for (int i = 0; i < count; i++)
-		if (checkpoints[i].measure_key == 0)
-			return checkpoints[i].cut;
-	return aevon_cut_empty();
 }
 
 /* The one number that a query gives; 0 for NULL. */

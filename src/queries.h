@@ -241,15 +241,6 @@ AEVON_QUERY(OLDEST_BACKFILL,
 	" OR r.tenant_key OPERATOR(pg_catalog.=) ANY ($2))"
 	" ORDER BY r.defined_at LIMIT 1",
 	BOOLOID, INT4ARRAYOID)
-AEVON_QUERY(MOST_SERIES,
-	"SELECT pg_catalog.max(n.series_count) FROM ("
-	"SELECT pg_catalog.count(*) AS series_count FROM aevon.measures m"
-	" JOIN aevon.sweep_checkpoints c ON c.measure_key OPERATOR(pg_catalog.=) m.measure_key"
-	" JOIN aevon.series s ON s.measure_key OPERATOR(pg_catalog.=) m.measure_key"
-	" WHERE m.dimensions OPERATOR(pg_catalog.<>) '{}'::pg_catalog.jsonb"
-	" AND ($1 OR m.tenant_key OPERATOR(pg_catalog.=) ANY ($2))"
-	" GROUP BY m.measure_key) n",
-	BOOLOID, INT4ARRAYOID)
 AEVON_QUERY(SNAPSHOTS_DUE,
 	"SELECT EXISTS (SELECT FROM aevon.touched_days),"
 	" (SELECT pg_catalog.max(n.taken_at) FROM aevon.snapshots n),"
@@ -257,9 +248,10 @@ AEVON_QUERY(SNAPSHOTS_DUE,
 AEVON_QUERY(RECENT_REJECTIONS,
 	"SELECT pg_catalog.sum((SELECT pg_catalog.count(*) FROM aevon.rejections x"
 	" WHERE x.tenant_key OPERATOR(pg_catalog.=) t.tenant_key"
-	" AND x.rejected_at OPERATOR(pg_catalog.>) $1))::bigint FROM aevon.tenants t"
-	" WHERE $2 OR t.tenant_key OPERATOR(pg_catalog.=) ANY ($3)",
-	TIMESTAMPTZOID, BOOLOID, INT4ARRAYOID)
+	" AND x.rejected_at OPERATOR(pg_catalog.>) $1"
+	" AND x.rejected_at OPERATOR(pg_catalog.<=) $2))::bigint FROM aevon.tenants t"
+	" WHERE $3 OR t.tenant_key OPERATOR(pg_catalog.=) ANY ($4)",
+	TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, INT4ARRAYOID)
 AEVON_QUERY(LAST_SWEEP_ERROR,
 	"SELECT s.error_state, s.error_message, s.started_at FROM aevon.sweeps s"
 	" WHERE s.error_state IS NOT NULL AND NOT EXISTS (SELECT FROM aevon.sweeps n"

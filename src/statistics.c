@@ -165,8 +165,11 @@ aevon_latency_quantile(PG_FUNCTION_ARGS)
 	Datum	   *elements;
 	bool	   *absent;
 	int			count;
+	double		q = PG_GETARG_FLOAT8(1);
 	double		quantile;
 
+	if (!(q >= 0 && q <= 1))
+		PG_RETURN_NULL();
 	deconstruct_array(samples, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
 					  &elements, &absent, &count);
 	for (int i = 0; i < count; i++)
@@ -177,7 +180,7 @@ aevon_latency_quantile(PG_FUNCTION_ARGS)
 		if (us >= 0)
 			counts[aevon_histogram_bucket(us < 1e18 ? (int64) us : PG_INT64_MAX)]++;
 	}
-	quantile = aevon_histogram_quantile(counts, PG_GETARG_FLOAT8(1));
+	quantile = aevon_histogram_quantile(counts, q);
 	if (quantile < 0)
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(quantile / 1000);

@@ -39,7 +39,6 @@
 #include "rule.h"
 #include "shmem.h"
 #include "stats.h"
-#include "store.h"
 #include "sweep.h"
 
 /* Measures with the same cut, swept together. */

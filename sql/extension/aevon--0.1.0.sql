@@ -731,7 +731,7 @@ BEGIN ATOMIC
 		CROSS JOIN LATERAL aevon.bucket_totals(b.state) u
 		WHERE s.measure_key OPERATOR(pg_catalog.=) r.measure_key
 			AND s.subject_key OPERATOR(pg_catalog.<) 0
-			AND s.dims_digest OPERATOR(pg_catalog.=) ''::bytea
+			AND s.dims_grouping OPERATOR(pg_catalog.=) 0
 			AND s.tenant_key OPERATOR(pg_catalog.=) ANY (readable)) e
 	WHERE r.state OPERATOR(pg_catalog.<>) 'retired'
 		AND (r.tenant_key OPERATOR(pg_catalog.=) 0
@@ -1166,7 +1166,7 @@ COMMENT ON FUNCTION aevon.health_checks() IS
 COMMENT ON FUNCTION aevon.bucket_totals(bytea) IS
 'Events of one row of a bucket table: all, those without a usable value, and late ones. Pure: it sees nothing but its argument.';
 COMMENT ON FUNCTION aevon.latency_quantile(double precision[], double precision) IS
-'A quantile of durations in ms as aevon.stat_query would show it: within 5 percent of percentile_disc. Pure: it sees nothing but its arguments. NULL without samples.';
+'A quantile of durations in ms as aevon.stat_query would show it: within 5 percent of percentile_disc. Pure: it sees nothing but its arguments. NULL without samples, or with a quantile outside of 0 to 1.';
 COMMENT ON FUNCTION aevon.rule_totals_of(integer[]) IS
 'Query of the view aevon.stat_rule, for the owner only. Argument: keys of tenants.';
 COMMENT ON FUNCTION aevon.view_events() IS
