@@ -49,10 +49,13 @@ SELECT aevon_test.sweep();
 SELECT * FROM pg_temp.checks('tail', 'lag', 'chain');
 
 -- snapshots: days have changed, and nobody took any
-SET aevon.clock = '2024-09-01 15:00:01+00';
+SELECT max(taken_at) + interval '3 hours 1 second' AS overdue FROM aevon.snapshots \gset
+SET aevon.clock = :'overdue';
 SELECT * FROM pg_temp.checks('snapshots');
 SELECT aevon_snapshot() > 0 AS taken;
 SELECT * FROM pg_temp.checks('snapshots');
+
+SET aevon.clock = '2024-09-01 15:00:01+00';
 
 -- backfill: its rule is named to who may know it; never critical
 SELECT aevon_define_rule('alert_new', 'use', '{max}', 'other', tenant => 'alert_a');
