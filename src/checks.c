@@ -48,6 +48,7 @@ static void check_worker(Examination *ex);
 static void judge_worker(const Examination *ex, AevonCheck *check, const AevonSlot *slot);
 static void check_tail(Examination *ex);
 static AevonTail longest_tail(const Examination *ex, int64 limit);
+static const AevonMeasure *live_measure(const AevonRuleSet *rules, int32 measure_key);
 static void check_backfill(Examination *ex);
 static void check_latency(Examination *ex);
 static void gather_recent(Examination *ex);
@@ -241,10 +242,9 @@ longest_tail(const Examination *ex, int64 limit)
 	for (int i = 0; i < count; i++)
 	{
 		const AevonCheckpoint *checkpoint = &checkpoints[i];
-		const AevonMeasure *measure = aevon_rule_measure(rules, checkpoint->measure_key);
+		const AevonMeasure *measure = live_measure(rules, checkpoint->measure_key);
 		AevonTail	tail;
 
-		/* a checkpoint without measure is the log's, or nobody's any more */
 		if (measure == NULL || !checkpoint->caught_up ||
 			(measure->tenant_key != 0 && !aevon_scope_counts(ex->scope, measure->tenant_key)) ||
 			(counted != NULL && aevon_cut_equal(counted, checkpoint->cut)))
@@ -257,6 +257,17 @@ longest_tail(const Examination *ex, int64 limit)
 		longest.event_count = Max(longest.event_count, tail.event_count);
 	}
 	return longest;
+}
+
+/* What some live rule measures; NULL for a checkpoint that is left of others. */
+static const AevonMeasure *
+live_measure(const AevonRuleSet *rules, int32 measure_key)
+{
+	for (int i = 0; i < rules->rule_count; i++)
+		if (rules->rules[i].state != AEVON_RULE_RETIRED &&
+			rules->rules[i].measure->measure_key == measure_key)
+			return rules->rules[i].measure;
+	return NULL;
 }
 
 static void
@@ -384,7 +395,7 @@ check_series(Examination *ex)
 
 	for (int i = 0; i < count; i++)
 	{
-		const AevonMeasure *measure = aevon_rule_measure(rules, checkpoints[i].measure_key);
+		const AevonMeasure *measure = live_measure(rules, checkpoints[i].measure_key);
 
 		if (measure == NULL || !aevon_scope_counts(ex->scope, measure->tenant_key))
 			continue;
