@@ -17,13 +17,7 @@
 #include "fold.h"
 #include "json.h"
 
-#define MINUTES_A_DAY 1440
-#define PIECE_MINUTES (31 * MINUTES_A_DAY)	/* compared at a time */
-
-/* Minutes that an event can have occurred in, and some more. */
-#define FIRST_MINUTE (MIN_TIMESTAMP / AEVON_MINUTE / MINUTES_A_DAY * MINUTES_A_DAY)
-#define END_MINUTE (END_TIMESTAMP / AEVON_MINUTE / MINUTES_A_DAY * MINUTES_A_DAY)
-#define NO_MINUTE PG_INT64_MAX
+#define MINUTES_A_DAY AEVON_COMPARE_DAY
 
 typedef struct Tier
 {
@@ -36,22 +30,10 @@ static const Tier tiers[AEVON_TIER_COUNT] = {
 	[AEVON_TIER_1D] = {"bucket_1d", MINUTES_A_DAY},
 };
 
-typedef struct Comparing
-{
-	AevonStore *store;
-	const AevonMeasure *measure;
-	AevonRecount recount;
-	int64		series_key;
-	AevonDifferenceVisitor visitor;
-	void	   *context;
-	int64		found;
-	MemoryContext piece;
-} Comparing;
-
 /* Rows of a tier being checked, from the last to the first. */
 typedef struct RowCheck
 {
-	Comparing  *state;
+	AevonComparison *state;
 	AevonTier	tier;
 	int64		bound;			/* first_window of the row after it */
 } RowCheck;
@@ -62,32 +44,30 @@ typedef struct Collected
 	MemoryContext home;			/* NULL: only the least */
 	int64		from;
 	int64		until;
-	int64		least;			/* NO_MINUTE: none */
+	int64		least;			/* AEVON_COMPARE_NONE: none */
 	int			count;
 	int			capacity;
 	AevonPackedEntry *entries;
 } Collected;
 
-static void check_rows(Comparing *state, AevonTier tier);
+static void check_tier_rows(AevonComparison *state, AevonTier tier);
 static void check_row(void *context, int64 first_window, const bytea *bytes);
 static const char *row_fault(const RowCheck *check, int64 first_window,
 							 const AevonPacked *packed);
 static bool decode_safely(const bytea *bytes, AevonPacked *packed);
-static int64 next_minute(const Comparing *state, int64 from);
-static int64 next_event_minute(const AevonRecount *recount, int64 from);
-static int64 next_stored_minute(const Comparing *state, AevonTier tier, int64 from);
-static bool compare_piece(Comparing *state, int64 from, int64 until);
+static int64 next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from);
 static AevonPacked *days_of(const AevonPacked *minutes);
-static bool compare_tier(Comparing *state, AevonTier tier, const AevonPacked *recomputed,
+static bool compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed,
 						 Collected *stored);
 static void collect_row(void *context, int64 first_window, const bytea *bytes);
 static int	compare_entries(const void *a, const void *b);
 static bool equal_partials(const AevonPartial *a, const AevonPartial *b);
 static bool equal_last(const AevonLast *a, const AevonLast *b);
-static void report(Comparing *state, AevonTier tier, int64 window, const AevonPartial *stored,
+static void report(AevonComparison *state, AevonTier tier, int64 window, const AevonPartial *stored,
 				   const AevonPartial *recomputed);
-static Jsonb *partial_document(const AevonMeasure *measure, const AevonPartial *partial);
-static Jsonb *fault_document(const char *fault);
+static Jsonb *partial_document(const AevonComparison *state, const AevonPartial *partial);
+static Jsonb *fault_document(const AevonComparison *state, const char *fault);
+static void push_dims(AevonJson *json, const AevonDims *dims);
 static void write_piece(const AevonMeasure *measure, const AevonRecount *recount);
 static int	write_tier(AevonStore *store, int64 series_key, AevonTier tier,
 					   const AevonPacked *packed);
@@ -96,39 +76,40 @@ int64
 aevon_compare_series(AevonStore *store, const AevonMeasure *measure, const AevonRecount *recount,
 					 AevonDifferenceVisitor visitor, void *context)
 {
-	MemoryContext outer = CurrentMemoryContext;
-	AevonSeries series;
-	Comparing	state = {
+	MemoryContext piece = AllocSetContextCreate(CurrentMemoryContext, "aevon comparison",
+												ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(piece);
+	AevonSeries series = {measure->measure_key, recount->tenant_key, recount->subject_key, NULL};
+	AevonRecount part = *recount;
+	AevonComparison state = {
 		.store = store,
 		.measure = measure,
-		.recount = *recount,
+		.series_key = aevon_store_find_series(store, &series),
 		.visitor = visitor,
 		.context = context,
 	};
 	int64		at;
 
-	state.piece = AllocSetContextCreate(outer, "aevon comparison", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(state.piece);
-	series = (AevonSeries)
+	aevon_compare_rows(&state);
+	at = Min(aevon_compare_next_event(recount, AEVON_COMPARE_FIRST),
+			 aevon_compare_next_stored(&state, AEVON_COMPARE_FIRST));
+	while (at != AEVON_COMPARE_NONE)
 	{
-		measure->measure_key, recount->tenant_key, recount->subject_key, NULL
-	};
-	state.series_key = aevon_store_find_series(store, &series);
-	for (int tier = 0; tier < AEVON_TIER_COUNT && state.series_key != 0; tier++)
-		check_rows(&state, tier);
-	at = next_minute(&state, FIRST_MINUTE);
-	while (at != NO_MINUTE)
-	{
-		int64		until = at + PIECE_MINUTES;
+		int64		until = at + AEVON_COMPARE_PIECE;
+		AevonPacked minutes;
 		bool		any;
 
 		CHECK_FOR_INTERRUPTS();
-		MemoryContextReset(state.piece);
-		any = compare_piece(&state, at, until);
-		at = any ? until : next_minute(&state, until);
+		MemoryContextReset(piece);
+		part.since = at * AEVON_MINUTE;
+		part.until = Min(until, AEVON_COMPARE_END) * AEVON_MINUTE;
+		aevon_recount_minutes(&part, measure, &minutes);
+		any = aevon_compare_windows(&state, at, until, &minutes) || minutes.count > 0;
+		at = any ? until : Min(aevon_compare_next_event(recount, until),
+							   aevon_compare_next_stored(&state, until));
 	}
 	MemoryContextSwitchTo(outer);
-	MemoryContextDelete(state.piece);
+	MemoryContextDelete(piece);
 	return state.found;
 }
 
@@ -139,28 +120,107 @@ aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecount *recount)
 												ALLOCSET_DEFAULT_SIZES);
 	MemoryContext outer = MemoryContextSwitchTo(piece);
 	AevonRecount part = *recount;
-	Datum		values[2] = {Int32GetDatum(measure->measure_key),
-	Int32GetDatum(recount->subject_key)};
 	int64		at;
 
-	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1M, values, NULL, false);
-	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1D, values, NULL, false);
-	at = next_event_minute(recount, FIRST_MINUTE);
-	while (at != NO_MINUTE)
+	aevon_compare_empty(measure, recount->subject_key);
+	at = aevon_compare_next_event(recount, AEVON_COMPARE_FIRST);
+	while (at != AEVON_COMPARE_NONE)
 	{
 		part.since = at * AEVON_MINUTE;
-		part.until = Min(at + PIECE_MINUTES, END_MINUTE) * AEVON_MINUTE;
+		part.until = Min(at + AEVON_COMPARE_PIECE, AEVON_COMPARE_END) * AEVON_MINUTE;
 		write_piece(measure, &part);
 		MemoryContextReset(piece);
-		at = next_event_minute(recount, at + PIECE_MINUTES);
+		at = aevon_compare_next_event(recount, at + AEVON_COMPARE_PIECE);
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(piece);
 }
 
-/* Each row by itself: readable, in its place, and its merged state right. */
+void
+aevon_compare_rows(AevonComparison *state)
+{
+	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
+		check_tier_rows(state, tier);
+}
+
+bool
+aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
+					  const AevonPacked *minutes)
+{
+	AevonPacked *days = days_of(minutes);
+	bool		any = false;
+
+	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
+	{
+		Collected	stored = {
+			.home = CurrentMemoryContext,
+			.from = from / tiers[tier].minutes,
+			.until = until / tiers[tier].minutes,
+		};
+
+		any |= compare_tier(state, tier, tier == AEVON_TIER_1M ? minutes : days, &stored);
+	}
+	return any;
+}
+
+int64
+aevon_compare_next_stored(const AevonComparison *state, int64 from)
+{
+	int64		next = AEVON_COMPARE_NONE;
+
+	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
+		next = Min(next, next_stored_minute(state, tier, from));
+	return next;
+}
+
+int64
+aevon_compare_next_event(const AevonRecount *recount, int64 from)
+{
+	bool		tenant = recount->subject_key < 0;
+	Datum		values[2];
+	Datum		next;
+	bool		isnull;
+	int64		day;
+
+	if (from >= AEVON_COMPARE_END)
+		return AEVON_COMPARE_NONE;
+	values[0] = Int32GetDatum(tenant ? recount->tenant_key : recount->subject_key);
+	values[1] = TimestampTzGetDatum(from * AEVON_MINUTE);
+	aevon_catalog_run(tenant ? AEVON_QUERY_NEXT_OF_TENANT : AEVON_QUERY_NEXT_OF_PRINCIPAL,
+					  values, NULL, true);
+	next = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull || TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(next)))
+		day = AEVON_COMPARE_NONE;
+	else
+		day = aevon_window_of(DatumGetTimestampTz(next), AEVON_DAY) * MINUTES_A_DAY;
+	SPI_freetuptable(SPI_tuptable);
+	return day;
+}
+
+void
+aevon_compare_empty(const AevonMeasure *measure, int32 subject_key)
+{
+	Datum		values[2] = {Int32GetDatum(measure->measure_key), Int32GetDatum(subject_key)};
+
+	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1M, values, NULL, false);
+	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1D, values, NULL, false);
+}
+
+void
+aevon_compare_write(AevonStore *store, const AevonSeries *series, const AevonPacked *minutes)
+{
+	AevonPacked *days = days_of(minutes);
+	bool		made;
+	int64		series_key = aevon_store_make_series(store, series, &made);
+
+	write_tier(store, series_key, AEVON_TIER_1M, minutes);
+	write_tier(store, series_key, AEVON_TIER_1D, days);
+	for (int i = 0; i < days->count; i++)
+		aevon_store_touch(store, series_key, days->entries[i].window);
+}
+
 static void
-check_rows(Comparing *state, AevonTier tier)
+check_tier_rows(AevonComparison *state, AevonTier tier)
 {
 	RowCheck	check = {state, tier, AEVON_WINDOW_MAX};
 	AevonVisit	visit = {tier, state->series_key, AEVON_WINDOW_MIN, AEVON_WINDOW_MAX, NULL, DT_NOEND, NULL};
@@ -172,7 +232,7 @@ static void
 check_row(void *context, int64 first_window, const bytea *bytes)
 {
 	RowCheck   *check = context;
-	Comparing  *state = check->state;
+	AevonComparison *state = check->state;
 	AevonDifference difference = {
 		.tier = check->tier,
 		.what = tiers[check->tier].what,
@@ -195,8 +255,8 @@ check_row(void *context, int64 first_window, const bytea *bytes)
 			difference.unreadable = false;
 			difference.window_start = packed.entries[0].window * tiers[check->tier].minutes *
 				AEVON_MINUTE;
-			difference.stored = partial_document(state->measure, &packed.merged);
-			difference.recomputed = partial_document(state->measure, &again.merged);
+			difference.stored = partial_document(state, &packed.merged);
+			difference.recomputed = partial_document(state, &again.merged);
 			fault = "";
 		}
 	}
@@ -204,7 +264,7 @@ check_row(void *context, int64 first_window, const bytea *bytes)
 	if (fault == NULL)
 		return;
 	if (difference.stored == NULL)
-		difference.stored = fault_document(fault);
+		difference.stored = fault_document(state, fault);
 	state->found++;
 	state->visitor(state->context, &difference);
 }
@@ -219,7 +279,7 @@ row_fault(const RowCheck *check, int64 first_window, const AevonPacked *packed)
 	{
 		int64		window = packed->entries[i].window;
 
-		if (window < FIRST_MINUTE / minutes || window >= END_MINUTE / minutes)
+		if (window < AEVON_COMPARE_FIRST / minutes || window >= AEVON_COMPARE_END / minutes)
 			return "holds a window of no time";
 		if (window < first_window || window >= check->bound)
 			return "holds a window that belongs to another row";
@@ -252,82 +312,22 @@ decode_safely(const bytea *bytes, AevonPacked *packed)
 	return readable;
 }
 
-/* First minute, at the beginning of a day, from which on there is anything. */
 static int64
-next_minute(const Comparing *state, int64 from)
-{
-	int64		next = next_event_minute(&state->recount, from);
-
-	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
-		next = Min(next, next_stored_minute(state, tier, from));
-	return next;
-}
-
-static int64
-next_event_minute(const AevonRecount *recount, int64 from)
-{
-	bool		tenant = recount->subject_key < 0;
-	Datum		values[2];
-	Datum		next;
-	bool		isnull;
-	int64		day;
-
-	if (from >= END_MINUTE)
-		return NO_MINUTE;
-	values[0] = Int32GetDatum(tenant ? recount->tenant_key : recount->subject_key);
-	values[1] = TimestampTzGetDatum(from * AEVON_MINUTE);
-	aevon_catalog_run(tenant ? AEVON_QUERY_NEXT_OF_TENANT : AEVON_QUERY_NEXT_OF_PRINCIPAL,
-					  values, NULL, true);
-	next = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	if (isnull || TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(next)))
-		day = NO_MINUTE;
-	else
-		day = aevon_window_of(DatumGetTimestampTz(next), AEVON_DAY) * MINUTES_A_DAY;
-	SPI_freetuptable(SPI_tuptable);
-	return day;
-}
-
-static int64
-next_stored_minute(const Comparing *state, AevonTier tier, int64 from)
+next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from)
 {
 	int64		minutes = tiers[tier].minutes;
-	AevonVisit	visit = {tier, state->series_key, from / minutes, END_MINUTE / minutes, NULL,
+	AevonVisit	visit = {tier, state->series_key, from / minutes, AEVON_COMPARE_END / minutes, NULL,
 	DT_NOEND, NULL};
 	Collected	stored = {
 		.from = visit.from,
 		.until = visit.until,
-		.least = NO_MINUTE,
+		.least = AEVON_COMPARE_NONE,
 	};
 
 	aevon_store_visit_rows(state->store, &visit, collect_row, &stored);
-	if (stored.least == NO_MINUTE)
-		return NO_MINUTE;
+	if (stored.least == AEVON_COMPARE_NONE)
+		return AEVON_COMPARE_NONE;
 	return aevon_window_of(stored.least * minutes, MINUTES_A_DAY) * MINUTES_A_DAY;
-}
-
-/* Compare the minutes [from, until), whole days; false if there was nothing. */
-static bool
-compare_piece(Comparing *state, int64 from, int64 until)
-{
-	AevonPacked minutes;
-	AevonPacked *days;
-	bool		any = false;
-
-	state->recount.since = from * AEVON_MINUTE;
-	state->recount.until = Min(until, END_MINUTE) * AEVON_MINUTE;
-	aevon_recount_minutes(&state->recount, state->measure, &minutes);
-	days = days_of(&minutes);
-	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
-	{
-		Collected	stored = {
-			.home = state->piece,
-			.from = from / tiers[tier].minutes,
-			.until = until / tiers[tier].minutes,
-		};
-
-		any |= compare_tier(state, tier, tier == AEVON_TIER_1M ? &minutes : days, &stored);
-	}
-	return any;
 }
 
 static AevonPacked *
@@ -342,7 +342,7 @@ days_of(const AevonPacked *minutes)
 }
 
 static bool
-compare_tier(Comparing *state, AevonTier tier, const AevonPacked *recomputed, Collected *stored)
+compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed, Collected *stored)
 {
 	AevonVisit	visit = {tier, state->series_key, stored->from, stored->until, NULL, DT_NOEND, NULL};
 	int			i = 0;
@@ -375,7 +375,7 @@ compare_tier(Comparing *state, AevonTier tier, const AevonPacked *recomputed, Co
 			k++;
 		}
 	}
-	return stored->count > 0 || recomputed->count > 0;
+	return stored->count > 0;
 }
 
 /* A row that cannot be read has been told of before. */
@@ -453,7 +453,7 @@ equal_last(const AevonLast *a, const AevonLast *b)
 
 /* Either of the two may be NULL: there is nothing. */
 static void
-report(Comparing *state, AevonTier tier, int64 window, const AevonPartial *stored,
+report(AevonComparison *state, AevonTier tier, int64 window, const AevonPartial *stored,
 	   const AevonPartial *recomputed)
 {
 	AevonDifference difference = {
@@ -464,23 +464,24 @@ report(Comparing *state, AevonTier tier, int64 window, const AevonPartial *store
 	};
 
 	if (stored != NULL)
-		difference.stored = partial_document(state->measure, stored);
+		difference.stored = partial_document(state, stored);
 	if (recomputed != NULL)
-		difference.recomputed = partial_document(state->measure, recomputed);
+		difference.recomputed = partial_document(state, recomputed);
 	state->found++;
 	state->visitor(state->context, &difference);
 }
 
 static Jsonb *
-partial_document(const AevonMeasure *measure, const AevonPartial *partial)
+partial_document(const AevonComparison *state, const AevonPartial *partial)
 {
 	AevonJson	json = {0};
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	push_dims(&json, state->dims);
 	aevon_json_number(&json, "event_count", int64_to_numeric(partial->event_count));
 	aevon_json_number(&json, "skipped", int64_to_numeric(partial->skipped));
 	aevon_json_number(&json, "late_count", int64_to_numeric(partial->late));
-	for (int op = AEVON_SUM; op <= AEVON_MAX && measure->value != NULL; op++)
+	for (int op = AEVON_SUM; op <= AEVON_MAX && state->measure->value != NULL; op++)
 		aevon_json_number(&json, aevon_operator_name(op), aevon_fold_final(partial, op));
 	if (partial->last != NULL)
 	{
@@ -498,14 +499,27 @@ partial_document(const AevonMeasure *measure, const AevonPartial *partial)
 }
 
 static Jsonb *
-fault_document(const char *fault)
+fault_document(const AevonComparison *state, const char *fault)
 {
 	AevonJson	json = {0};
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	push_dims(&json, state->dims);
 	aevon_json_text(&json, "row", fault);
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return aevon_json_finish(&json);
+}
+
+static void
+push_dims(AevonJson *json, const AevonDims *dims)
+{
+	JsonbValue	nested;
+
+	if (dims == NULL)
+		return;
+	JsonbToJsonbValue(dims->values, &nested);
+	aevon_json_key(json, "dims");
+	pushJsonbValue(&json->state, WJB_VALUE, &nested);
 }
 
 /* Write the recount's range into the store, which holds nothing there. */
@@ -513,24 +527,16 @@ static void
 write_piece(const AevonMeasure *measure, const AevonRecount *recount)
 {
 	AevonPacked minutes;
-	AevonPacked *days;
 	AevonStore *store;
 	AevonSeries series = {measure->measure_key, recount->tenant_key, recount->subject_key, NULL};
-	bool		made;
-	int64		series_key;
 
 	aevon_recount_minutes(recount, measure, &minutes);
 	if (minutes.count == 0)
 		return;
-	days = days_of(&minutes);
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	store = aevon_store_open(GetActiveSnapshot(), true);
-	series_key = aevon_store_make_series(store, &series, &made);
-	write_tier(store, series_key, AEVON_TIER_1M, &minutes);
-	write_tier(store, series_key, AEVON_TIER_1D, days);
-	for (int i = 0; i < days->count; i++)
-		aevon_store_touch(store, series_key, days->entries[i].window);
+	aevon_compare_write(store, &series, &minutes);
 	aevon_store_close(store);
 	PopActiveSnapshot();
 	CommandCounterIncrement();

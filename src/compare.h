@@ -32,10 +32,10 @@ typedef struct AevonDifference
 typedef void (*AevonDifferenceVisitor) (void *context, const AevonDifference *difference);
 
 /*
- * Compare a series, which may be missing; the number of differences.  `recount`
- * says of which subject, by which snapshot and at which cut (its range does
- * not matter); its snapshot is the active one and the store's.  SPI is
- * connected.  What a visitor gets goes when it returns.
+ * Compare the series of a subject's totals, which may be missing; the number of
+ * differences.  `recount` says of which subject, by which snapshot and at which
+ * cut (its range does not matter); its snapshot is the active one and the
+ * store's.  SPI is connected.  What a visitor gets goes when it returns.
  */
 extern int64 aevon_compare_series(AevonStore *store, const AevonMeasure *measure,
 								  const AevonRecount *recount,
@@ -47,5 +47,50 @@ extern int64 aevon_compare_series(AevonStore *store, const AevonMeasure *measure
  * are locked, and `recount` is as above.
  */
 extern void aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecount *recount);
+
+/*
+ * The steps of both, for those who recount otherwise.  Times are in minutes
+ * (bucket.h), whole days, from AEVON_COMPARE_FIRST on, AEVON_COMPARE_PIECE of
+ * them at a time; AEVON_COMPARE_NONE: there is nothing.
+ */
+#define AEVON_COMPARE_DAY 1440
+#define AEVON_COMPARE_PIECE (31 * AEVON_COMPARE_DAY)
+#define AEVON_COMPARE_FIRST \
+	(MIN_TIMESTAMP / AEVON_MINUTE / AEVON_COMPARE_DAY * AEVON_COMPARE_DAY)
+#define AEVON_COMPARE_END \
+	(END_TIMESTAMP / AEVON_MINUTE / AEVON_COMPARE_DAY * AEVON_COMPARE_DAY)
+#define AEVON_COMPARE_NONE PG_INT64_MAX
+
+typedef struct AevonComparison
+{
+	AevonStore *store;
+	const AevonMeasure *measure;
+	const AevonDims *dims;		/* of the series; NULL: totals */
+	int64		series_key;		/* 0: there is none */
+	AevonDifferenceVisitor visitor;
+	void	   *context;
+	int64		found;
+} AevonComparison;
+
+/* Each row by itself: readable, in its place, and its merged state right. */
+extern void aevon_compare_rows(AevonComparison *state);
+
+/*
+ * What is stored of the minutes [from, until) against a recount of them.
+ * True if anything is stored.  Allocates in the current memory context.
+ */
+extern bool aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
+								  const AevonPacked *minutes);
+
+/* The first day from `from` on, in minutes, that has something. */
+extern int64 aevon_compare_next_stored(const AevonComparison *state, int64 from);
+extern int64 aevon_compare_next_event(const AevonRecount *recount, int64 from);
+
+/* Take all buckets of a subject away. */
+extern void aevon_compare_empty(const AevonMeasure *measure, int32 subject_key);
+
+/* Write minutes of a series, of which the writable store holds nothing there. */
+extern void aevon_compare_write(AevonStore *store, const AevonSeries *series,
+								const AevonPacked *minutes);
 
 #endif							/* AEVON_COMPARE_H */

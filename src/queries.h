@@ -476,15 +476,24 @@ AEVON_QUERY(NEXT_OF_TENANT,
 AEVON_QUERY(DELETE_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
-	" AND s.dims_grouping OPERATOR(pg_catalog.=) 0"
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
 	INT4OID, INT4OID)
 AEVON_QUERY(DELETE_BUCKETS_1D,
 	"DELETE FROM aevon.buckets_1d b USING aevon.series s"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
-	" AND s.dims_grouping OPERATOR(pg_catalog.=) 0"
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
 	INT4OID, INT4OID)
+AEVON_QUERY(COUNT_SERIES,
+	"SELECT pg_catalog.count(*) FROM aevon.series s"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND s.dims_grouping OPERATOR(pg_catalog.<>) 0",
+	INT4OID)
+AEVON_QUERY(MEND_SERIES_COUNT,
+	"UPDATE aevon.sweep_checkpoints c SET series_count = (SELECT pg_catalog.count(*)"
+	" FROM aevon.series s WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND s.dims_grouping OPERATOR(pg_catalog.<>) 0)"
+	" WHERE c.measure_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
 AEVON_QUERY(SUBJECTS_AFTER,
 	"SELECT u.tenant_key, u.subject_key FROM ("
 	"(SELECT t.tenant_key, OPERATOR(pg_catalog.-) t.tenant_key AS subject_key"

@@ -18,6 +18,7 @@ typedef struct AevonSplitSeries
 {
 	const AevonDims *dims;		/* NULL: totals */
 	bool		voided;			/* an event was left out for its void */
+	bool		done;			/* for the caller */
 	AevonPacked windows;
 } AevonSplitSeries;
 

@@ -175,13 +175,16 @@ aevon_store_list_series(AevonStore *store, const AevonSeriesRange *range,
 						AevonSeriesVisitor visitor, void *context)
 {
 	StoreTable *table = &store->series;
-	TupleTableSlot *slot = table->slot;
+	int			nkeys = range->subject_key != 0 ? 4 : 3;
+	IndexScanDesc scan = index_beginscan(table->heap, table->index, store->snapshot, nkeys, 0);
+	TupleTableSlot *slot = table_slot_create(table->heap, NULL);
 	ScanKeyData keys[4];
 	bool		isnull;
 
+	/* a scan of its own: how many keys one has is fixed when it begins */
 	set_series_keys(keys, range);
-	index_rescan(table->scan, keys, range->subject_key ? 4 : 3, NULL, 0);
-	while (next_row(store, table, ForwardScanDirection))
+	index_rescan(scan, keys, nkeys, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		visitor(context, DatumGetInt64(slot_getattr(slot, Anum_series_series_key, &isnull)),
@@ -189,6 +192,8 @@ aevon_store_list_series(AevonStore *store, const AevonSeriesRange *range,
 				DatumGetJsonbP(slot_getattr(slot, Anum_series_dims, &isnull)),
 				DatumGetByteaPP(slot_getattr(slot, Anum_series_dims_digest, &isnull)));
 	}
+	ExecDropSingleTupleTableSlot(slot);
+	index_endscan(scan);
 }
 
 void

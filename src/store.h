@@ -67,7 +67,7 @@ extern AevonDims *aevon_store_effective_dims(AevonStore *store, AevonDimsTable *
 /*
  * Give every series of a measure, tenant and grouping to the visitor, by
  * subject: those of one subject, or (subject_key 0) of all.  `values` and
- * `digest` are good until the visitor returns; it may not use the store.
+ * `digest` are good until the visitor returns.
  */
 typedef void (*AevonSeriesVisitor) (void *context, int64 series_key, int32 subject_key,
 									Jsonb *values, const bytea *digest);

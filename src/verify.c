@@ -26,6 +26,7 @@
 #include "catalog.h"
 #include "chain.h"
 #include "compare.h"
+#include "comparesplit.h"
 #include "cut.h"
 #include "dictionary.h"
 #include "digest.h"
@@ -132,6 +133,9 @@ static bool is_first_of_measure(const Verify *verify, const AevonRuleSet *rules,
 static const AevonCheckpoint *checkpoint_of(const Verify *verify, int32 measure_key);
 static void verify_measure(Verify *verify);
 static void verify_subject(Verify *verify, const AevonCheckpoint *checkpoint);
+static void verify_buckets(Verify *verify, const AevonCheckpoint *checkpoint);
+static void verify_series_count(Verify *verify, const AevonCheckpoint *checkpoint);
+static Jsonb *count_document(int64 count);
 static void report_bucket(void *context, const AevonDifference *difference);
 static void record_repair(const Verify *verify, const AevonDifference *difference);
 static void verify_snapshots(Verify *verify);
@@ -528,29 +532,87 @@ verify_measure(Verify *verify)
 		}
 		SPI_freetuptable(table);
 	} while (count == PAGE_SUBJECTS);
+	/* over all tenants, so not for one of them */
+	if (checkpoint != NULL && measure->dimension_count > 0 &&
+		(measure->tenant_key != 0 || verify->tenant == NULL))
+		verify_series_count(verify, checkpoint);
 }
 
 /* Buckets at the measure's cut, if it still has one, and snapshots at theirs. */
 static void
 verify_subject(Verify *verify, const AevonCheckpoint *checkpoint)
 {
-	const AevonMeasure *measure = verify->measure;
-
 	CHECK_FOR_INTERRUPTS();
 	verify->recount.snapshot = verify->snapshot;
 	verify->recount.voids = verify->voids;
 	if (checkpoint != NULL)
 	{
 		verify->recount.cut = checkpoint->cut;
-		if (aevon_compare_series(verify->store, measure, &verify->recount, report_bucket,
-								 verify) > 0 && verify->repair)
-			aevon_compare_rewrite(measure, &verify->recount);
+		verify_buckets(verify, checkpoint);
 	}
 	verify_snapshots(verify);
 	if (++verify->series_count % SERIES_A_NOTICE == 0)
 		ereport(NOTICE,
 				(errmsg("aevon_verify: " INT64_FORMAT " series checked so far",
 						verify->series_count)));
+}
+
+static void
+verify_buckets(Verify *verify, const AevonCheckpoint *checkpoint)
+{
+	const AevonMeasure *measure = verify->measure;
+	AevonSplitSubject subject = {verify->store, measure, &verify->recount, checkpoint->series_full};
+	int64		found;
+
+	if (measure->dimension_count > 0)
+		found = aevon_comparesplit_series(&subject, report_bucket, verify);
+	else
+		found = aevon_compare_series(verify->store, measure, &verify->recount, report_bucket,
+									 verify);
+	if (found == 0 || !verify->repair)
+		return;
+	if (measure->dimension_count > 0)
+		aevon_comparesplit_rewrite(&subject);
+	else
+		aevon_compare_rewrite(measure, &verify->recount);
+}
+
+/* What the guard of aevon.max_series_per_rule goes by. */
+static void
+verify_series_count(Verify *verify, const AevonCheckpoint *checkpoint)
+{
+	Datum		measure_key = Int32GetDatum(verify->measure->measure_key);
+	Finding		finding = {
+		.rule = verify->rule,
+		.what = "series_count",
+		.no_window = true,
+		.repaired = verify->repair,
+	};
+	bool		isnull;
+	int64		count;
+
+	aevon_catalog_run(AEVON_QUERY_COUNT_SERIES, &measure_key, NULL, true);
+	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	if (count != checkpoint->series_count)
+	{
+		finding.stored = count_document(checkpoint->series_count);
+		finding.recomputed = count_document(count);
+		report(verify, &finding);
+	}
+	/* series may have been made, too */
+	if (verify->repair)
+		aevon_catalog_run(AEVON_QUERY_MEND_SERIES_COUNT, &measure_key, NULL, false);
+}
+
+static Jsonb *
+count_document(int64 count)
+{
+	AevonJson	json = {0};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_number(&json, "series_count", int64_to_numeric(count));
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
 }
 
 static void
