@@ -5,6 +5,7 @@
 \set setup :srcdir '/test/setup.sql'
 \i :setup
 \set ECHO all
+SELECT aevon_test.sweep();
 SELECT aevon_define_rule('calls', 'call', '{sum,count}', 'ms', dimensions => '{"host": "host", "path": "path"}', tenant => 'guard');
 CREATE VIEW kept AS SELECT c.series_full, c.series_count, (SELECT count(*) FROM aevon.series s WHERE s.measure_key = c.measure_key AND s.dims <> '{}') AS counted
 	FROM aevon.sweep_checkpoints c JOIN aevon.rules r USING (measure_key) JOIN aevon.tenants t ON t.tenant_key = r.tenant_key WHERE tenant = 'guard';
@@ -15,11 +16,11 @@ CREATE FUNCTION call(first integer, last integer, hosts integer) RETURNS bigint 
 $$;
 SET aevon.max_series_per_rule = 12;
 SELECT call(1, 12, 2);
-SELECT event_count FROM aevon_sweep();
+SELECT count(*) FROM aevon_sweep();
 SELECT * FROM kept;
 -- one combination more fits, the next do not
 SELECT call(13, 40, 5);
-SELECT event_count FROM aevon_sweep();
+SELECT count(*) FROM aevon_sweep();
 SELECT * FROM kept;
 SELECT * FROM shown WHERE dims <> '{}' ORDER BY 1, 2;
 SELECT sum(events), sum(sum) FROM shown WHERE principal IS NULL AND dims ?& '{host,path}';
@@ -31,7 +32,7 @@ SELECT call(41, 80, 7);
 -- a combination that the tenant has, for a principal that had not
 SELECT aevon_ingest('guard', 'new', 'n1', 'call', '2024-05-01 00:01+00', '{"ms": 7, "host": "h1", "path": "/1"}');
 SELECT aevon_ingest('guard', 'new', 'n2', 'call', '2024-05-01 00:01+00', '{"ms": 8, "host": "h6", "path": "/1"}');
-SELECT event_count FROM aevon_sweep();
+SELECT count(*) FROM aevon_sweep();
 SELECT * FROM kept;
 SELECT principal, dims, events FROM shown WHERE principal = 'new' ORDER BY 2;
 SELECT * FROM aevon_test.dimension_differences('guard');
@@ -39,7 +40,7 @@ SELECT * FROM aevon_test.dimension_differences('guard');
 SELECT aevon_void('guard', p.principal, e.event_id, 'a test') FROM aevon.event_log e JOIN aevon.principals p USING (principal_key)
 	JOIN aevon.tenants t ON t.tenant_key = e.tenant_key WHERE tenant = 'guard' AND (e.data ->> 'ms')::int % 10 = 0;
 SELECT aevon_void('guard', 'new', 'n2', 'a test');
-SELECT event_count FROM aevon_sweep();
+SELECT count(*) FROM aevon_sweep();
 SELECT * FROM aevon_test.dimension_differences('guard');
 SELECT * FROM aevon_test.recount('guard');
 SELECT * FROM aevon_verify(tenant => 'guard');
@@ -74,8 +75,8 @@ SELECT * FROM aevon_test.dimension_differences('guard');
 SELECT * FROM aevon_verify(tenant => 'guard');
 -- no series at all for a limit of 0
 SET aevon.max_series_per_rule = 0;
-SELECT aevon_define_rule('nothing', 'call', '{count}', dimensions => '{"host": "host"}', tenant => 'guard');
+SELECT aevon_define_rule('unheard', 'call', '{count}', dimensions => '{"host": "host"}', tenant => 'guard');
 SELECT aevon_test.sweep();
-SELECT principal, dims, sum(event_count) FROM aevon.pre_aggregates WHERE tenant = 'guard' AND rule = 'nothing' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT principal, dims, sum(event_count) FROM aevon.pre_aggregates WHERE tenant = 'guard' AND rule = 'unheard' GROUP BY 1, 2 ORDER BY 1, 2;
 RESET aevon.max_series_per_rule;
-SELECT aevon_drop_rule('nothing', 'guard');
+SELECT aevon_drop_rule('unheard', 'guard');

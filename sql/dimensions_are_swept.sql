@@ -5,6 +5,7 @@
 \set setup :srcdir '/test/setup.sql'
 \i :setup
 \set ECHO all
+SELECT aevon_test.sweep();
 SELECT aevon_define_rule('two', 'use', '{sum,count,min,max,last}', 'n', dimensions => '{"kind": "kind", "ok": "$.a.ok"}', tenant => 'dims');
 SELECT aevon_define_rule('three', '*', '{count}', dimensions => '{"c": "$.c[*]", "kind": "kind", "ok": "$.a.ok"}', rollups => '{kind}', tenant => 'dims');
 SELECT aevon_define_rule('one', 'use', '{sum}', 'n', filter => '$.n > 0', dimensions => '{"kind": "$.kind"}', tenant => 'dims');
@@ -22,14 +23,14 @@ INSERT INTO forms SELECT 100, jsonb_build_object('kind', repeat('y', 1000), 'n',
 INSERT INTO forms SELECT 101, jsonb_build_object('kind', repeat('y', 1001), 'n', 15);
 INSERT INTO forms SELECT 102, jsonb_build_object('kind', repeat('é', 501), 'n', 16);
 SELECT sum((aevon_ingest('dims', 'p' || i % 3, 'f' || i, 'use', '2024-03-01 00:00+00'::timestamptz + i * interval '7 seconds', data) = 'accepted')::int) FROM forms;
-SELECT event_count >= 27 AS swept FROM aevon_sweep();
+SELECT count(*) FROM aevon_sweep();
 SELECT * FROM aevon_test.dimension_differences('dims');
 SELECT rule, event_count, left(dims::text, 60) AS dims, length(dims::text) FROM (SELECT rule, dims, sum(event_count) AS event_count
 	FROM aevon.pre_aggregates WHERE tenant = 'dims' AND principal IS NULL GROUP BY 1, 2) x
 WHERE rule = 'one' OR (rule = 'three' AND dims ?& '{c}') ORDER BY 1, dims;
 
 -- random events, swept after each of ten portions, some of them voided
-CREATE FUNCTION fill(portion integer) RETURNS bigint LANGUAGE sql AS $$
+CREATE FUNCTION fill_dims(portion integer) RETURNS bigint LANGUAGE sql AS $$
 	SELECT accepted FROM aevon_ingest_batch('dims', (SELECT jsonb_agg(jsonb_build_object('principal', 'p' || (hashint4(i + 1) & 3),
 		'event_id', 'e' || i, 'event_type', CASE hashint4(i + 2) & 7 WHEN 0 THEN 'other' ELSE 'use' END,
 		'occurred_at', '2024-03-01 00:00+00'::timestamptz + (hashint4(i + 3) & 4095) * interval '31.7 seconds',
@@ -40,7 +41,7 @@ $$;
 DO $$
 BEGIN
 	FOR portion IN 1..10 LOOP
-		PERFORM fill(portion);
+		PERFORM fill_dims(portion);
 		PERFORM aevon_void('dims', p.principal, e.event_id, 'wrong') FROM aevon.event_log e JOIN aevon.principals p USING (principal_key)
 			JOIN aevon.tenants t ON t.tenant_key = e.tenant_key
 			WHERE t.tenant = 'dims' AND hashtext(e.event_id) % 11 = portion;

@@ -57,6 +57,18 @@ AEVON_QUERY(FIND_MEASURE,
 	" WHERE m.fingerprint OPERATOR(pg_catalog.=) $1"
 	" ORDER BY m.measure_key DESC LIMIT 1",
 	BYTEAOID)
+AEVON_QUERY(NEWEST_EVENTS,
+	"SELECT n.data FROM (SELECT e.type_key, e.data FROM aevon.event_log e"
+	" ORDER BY e.stamp DESC LIMIT $3) n"
+	" WHERE $1 OPERATOR(pg_catalog.=) 0"
+	" AND ($2 OPERATOR(pg_catalog.=) 0 OR n.type_key OPERATOR(pg_catalog.=) $2) LIMIT $4",
+	INT4OID, INT4OID, INT8OID, INT8OID)
+AEVON_QUERY(NEWEST_EVENTS_OF_TENANT,
+	"SELECT n.data FROM (SELECT e.type_key, e.data FROM aevon.event_log e"
+	" WHERE e.tenant_key OPERATOR(pg_catalog.=) $1"
+	" ORDER BY e.occurred_at DESC LIMIT $3) n"
+	" WHERE $2 OPERATOR(pg_catalog.=) 0 OR n.type_key OPERATOR(pg_catalog.=) $2 LIMIT $4",
+	INT4OID, INT4OID, INT8OID, INT8OID)
 AEVON_QUERY(ADD_MEASURE,
 	"INSERT INTO aevon.measures (measure_key, tenant_key, features, event_type, value,"
 	" filter, dimensions, fingerprint, created_at, rollups)"

@@ -221,6 +221,8 @@ add_question(StringInfo parts, const AevonRuleDefinition *definition,
 	add_part(parts, canonical->filter);
 	add_part(parts, JsonbToCString(NULL, &canonical->dimensions->root,
 								   VARSIZE(canonical->dimensions)));
+	if (rollups != NIL)			/* their number, as more parts follow */
+		add_part(parts, psprintf("%d", list_length(rollups)));
 	foreach(cell, rollups)
 		add_part(parts, lfirst(cell));
 }

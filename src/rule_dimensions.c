@@ -4,16 +4,24 @@
  */
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "catalog.h"
+#include "dictionary.h"
 #include "errors.h"
 #include "path.h"
 #include "rule_dimensions.h"
 
+/* Of the newest events so many are read, and so many of the type are checked. */
+#define EVENTS_READ 1000
+#define EVENTS_CHECKED 100
+
 static void check_is_object(const Jsonb *dimensions);
 static char *canonical_dimension(const AevonDimension *dimension);
 static void check_rollup(const AevonDimension *dimensions, int count, const char *name);
+static void check_value(const AevonDimension *dimension, AevonPath *path, Jsonb *data);
 static int	compare_dimensions(const void *a, const void *b);
 static int	compare_names(const ListCell *a, const ListCell *b);
 static void push_string(JsonbParseState **state, JsonbIteratorToken token, char *string);
@@ -77,6 +85,49 @@ aevon_rule_rollups(const AevonRuleDefinition *definition, const Jsonb *dimension
 		return NIL;
 	list_sort(rollups, compare_names);
 	return rollups;
+}
+
+void
+aevon_rule_check_dimensions(const AevonRuleDefinition *definition, int32 tenant_key,
+							const Jsonb *dimensions)
+{
+	Datum		values[4] = {
+		Int32GetDatum(tenant_key), Int32GetDatum(0), Int64GetDatum(EVENTS_READ),
+		Int64GetDatum(EVENTS_CHECKED)
+	};
+	int			count;
+	AevonDimension *known = aevon_rule_read_dimensions(unconstify(Jsonb *, dimensions), &count);
+	SPITupleTable *events;
+	uint64		found;
+
+	if (count == 0)
+		return;
+	if (strcmp(definition->event_type, "*") != 0)
+	{
+		int32		type_key = aevon_dictionary_find(AEVON_DICTIONARY_EVENT_TYPE, 0,
+													 definition->event_type);
+
+		if (type_key == 0)
+			return;
+		values[1] = Int32GetDatum(type_key);
+	}
+	aevon_catalog_run(tenant_key == 0 ? AEVON_QUERY_NEWEST_EVENTS :
+					  AEVON_QUERY_NEWEST_EVENTS_OF_TENANT, values, NULL, true);
+	events = SPI_tuptable;
+	found = SPI_processed;
+	for (int i = 0; i < count; i++)
+	{
+		AevonPath  *path = aevon_path_compile(known[i].path_text, "dimension");
+
+		for (uint64 k = 0; k < found; k++)
+		{
+			bool		isnull;
+			Datum		data = SPI_getbinval(events->vals[k], events->tupdesc, 1, &isnull);
+
+			check_value(&known[i], path, DatumGetJsonbP(data));
+		}
+	}
+	SPI_freetuptable(events);
 }
 
 AevonDimension *
@@ -156,6 +207,23 @@ check_rollup(const AevonDimension *dimensions, int count, const char *name)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("roll-up \"%s\" is not a dimension of the rule", name),
 			 errhint("Roll-ups are names of the rule's dimensions.")));
+}
+
+/* The value itself is not shown: it may not be the definer's to see. */
+static void
+check_value(const AevonDimension *dimension, AevonPath *path, Jsonb *data)
+{
+	JsonbValue	item;
+
+	if (aevon_path_item(path, data, &item) != AEVON_MATCH_YES || IsAJsonbScalar(&item))
+		return;
+	if (item.type == jbvBinary && JsonContainerIsScalar(item.val.binary.data))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("dimension \"%s\" yields an object or an array", dimension->name),
+			 errdetail("So it does in one of the newest events; a dimension's value is a string, number, boolean or null."),
+			 errhint("Name a member of it, or an element such as $.tags[0].")));
 }
 
 static int

@@ -25,4 +25,12 @@ extern Jsonb *aevon_rule_dimensions(const AevonRuleDefinition *definition);
  */
 extern List *aevon_rule_rollups(const AevonRuleDefinition *definition, const Jsonb *dimensions);
 
+/*
+ * Raise 22023 if a dimension yields an object or an array in one of the newest
+ * events that the definition is about (tenant_key 0: of all tenants).  SPI is
+ * connected.
+ */
+extern void aevon_rule_check_dimensions(const AevonRuleDefinition *definition, int32 tenant_key,
+										const Jsonb *dimensions);
+
 #endif							/* AEVON_RULE_DIMENSIONS_H */

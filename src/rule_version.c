@@ -24,6 +24,7 @@
 #include "guc.h"
 #include "rule.h"
 #include "rule_definition.h"
+#include "rule_dimensions.h"
 
 /* Rows of dead measures that one sweep deletes. */
 #define CLEAR_ROWS 50000
@@ -82,6 +83,7 @@ aevon_rule_define(const AevonRuleDefinition *definition, bool *changed)
 		MeasureState measure = find_or_add_measure(definition, &canonical, tenant_key);
 		bool		active = !newest.live || measure.caught_up;
 
+		aevon_rule_check_dimensions(definition, tenant_key, canonical.dimensions);
 		/* an older version answers until the new one can; none in between */
 		retire(active ? AEVON_QUERY_RETIRE_VERSIONS : AEVON_QUERY_RETIRE_BUILDING,
 			   tenant_key, definition->name);

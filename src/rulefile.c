@@ -30,7 +30,8 @@ typedef enum RuleKey
 	KEY_VALUE,
 	KEY_FILTER,
 	KEY_TENANT,
-	KEY_DIMENSIONS
+	KEY_DIMENSIONS,
+	KEY_ROLLUPS
 } RuleKey;
 
 typedef struct KeyWord
@@ -50,6 +51,7 @@ static const KeyWord key_words[] = {
 	{"filter", KEY_FILTER},
 	{"tenant", KEY_TENANT},
 	{"dimensions", KEY_DIMENSIONS},
+	{"rollups", KEY_ROLLUPS},
 };
 
 /* A file being read. */
@@ -72,7 +74,7 @@ static void read_rule(FileReader *reader);
 static void read_member(FileReader *reader, AevonRuleDefinition *definition, uint32 *seen);
 static const KeyWord *find_key(const char *word);
 static char *read_text(FileReader *reader, const char *key);
-static void read_operators(FileReader *reader, const char *key, AevonRuleDefinition *definition);
+static const char **read_names(FileReader *reader, const char *key, int *count);
 static Jsonb *read_dimensions(FileReader *reader, const char *key);
 static char *read_dimension_part(FileReader *reader, const char *key);
 static void push_text(JsonbParseState **state, JsonbIteratorToken token, char *word);
@@ -319,7 +321,7 @@ read_member(FileReader *reader, AevonRuleDefinition *definition, uint32 *seen)
 			definition->event_type = read_text(reader, key->word);
 			break;
 		case KEY_OPERATORS:
-			read_operators(reader, key->word, definition);
+			definition->operators = read_names(reader, key->word, &definition->operator_count);
 			break;
 		case KEY_VALUE:
 			definition->value = read_text(reader, key->word);
@@ -333,6 +335,9 @@ read_member(FileReader *reader, AevonRuleDefinition *definition, uint32 *seen)
 		case KEY_DIMENSIONS:
 			definition->dimensions = read_dimensions(reader, key->word);
 			break;
+		case KEY_ROLLUPS:
+			definition->rollups = read_names(reader, key->word, &definition->rollup_count);
+			break;
 	}
 }
 
@@ -345,7 +350,7 @@ find_key(const char *word)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown key \"%s\"", word),
-			 errhint("Keys are name, source_event, operator or operators, field, filter, tenant and dimensions.")));
+			 errhint("Keys are name, source_event, operator or operators, field, filter, tenant, dimensions and rollups.")));
 }
 
 /* A text, or NULL. */
@@ -359,36 +364,40 @@ read_text(FileReader *reader, const char *key)
 	return token->text;
 }
 
-static void
-read_operators(FileReader *reader, const char *key, AevonRuleDefinition *definition)
+/* A text or a list of them; NULL, and the count as it was, for null. */
+static const char **
+read_names(FileReader *reader, const char *key, int *count)
 {
-	List	   *names = NIL;
+	List	   *list = NIL;
+	const char **names;
 	ListCell   *cell;
 
 	if (reader->at->type == AEVON_YAML_NULL)
 	{
 		reader->at++;
-		return;
+		return NULL;
 	}
 	if (reader->at->type == AEVON_YAML_SCALAR)
-		names = list_make1(read_text(reader, key));
+		list = list_make1(read_text(reader, key));
 	else if (reader->at->type == AEVON_YAML_LIST)
 	{
 		for (reader->at++; reader->at->type != AEVON_YAML_END;)
 		{
 			reader->line = reader->at->line;
-			names = lappend(names, read_text(reader, key));
+			list = lappend(list, read_text(reader, key));
 		}
 		reader->at++;
 	}
 	else
 		refuse_type(key, "a text or a list of texts");
 
-	definition->operators = palloc(Max(list_length(names), 1) * sizeof(char *));
-	foreach(cell, names)
+	names = palloc(Max(list_length(list), 1) * sizeof(char *));
+	*count = 0;
+	foreach(cell, list)
 	{
-		definition->operators[definition->operator_count++] = lfirst(cell);
+		names[(*count)++] = lfirst(cell);
 	}
+	return names;
 }
 
 static Jsonb *
