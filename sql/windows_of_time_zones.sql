@@ -95,13 +95,29 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE TEMP VIEW first_half AS SELECT * FROM staged WHERE hashtext(event_id) & 1 = 0;
+-- the same as of the time when half of them was there
+CREATE FUNCTION pg_temp.halfway_differences(halfway timestamptz) RETURNS TABLE (zone text, granularity text) LANGUAGE sql STABLE AS $$
+	SELECT z.zone, g.granularity
+	FROM zones z CROSS JOIN unnest('{15m,1h,1d,1w,1mo}'::text[]) g (granularity)
+	WHERE (SELECT count(*) FILTER (WHERE (a.event_count, a.value) IS DISTINCT FROM (r.event_count, r.sum)) > 0 OR count(*) < 40
+		FROM aevon_windows('zones', NULL, 'use', granularity => g.granularity, timezone => z.zone,
+			as_of => halfway) a
+		FULL JOIN (SELECT pg_temp.start_of(g.granularity, occurred_at, z.zone) AS window_start,
+				count(*) AS event_count, sum((data ->> 'n')::numeric) AS sum
+			FROM first_half GROUP BY 1) r USING (window_start))
+$$;
+
 SELECT accepted > 1000 AS many FROM aevon_ingest_from('first_half', 'zones');
+SELECT clock_timestamp() AS halfway \gset
 SELECT accepted > 1000 AS many, duplicate > 1000 AS known FROM aevon_ingest_from('staged', 'zones');
 SELECT * FROM pg_temp.check_all();
+SELECT * FROM pg_temp.halfway_differences(:'halfway');
 SELECT event_count > 1000 AS many, more FROM aevon_sweep(1);
 SELECT * FROM pg_temp.check_all();
+SELECT * FROM pg_temp.halfway_differences(:'halfway');
 SELECT aevon_test.sweep();
 SELECT * FROM pg_temp.check_all();
+SELECT * FROM pg_temp.halfway_differences(:'halfway');
 
 -- hours that date_trunc makes are the same, but for a shift of half an hour
 SELECT z.zone, count(*) FILTER (WHERE w.window_start <> date_trunc('hour', w.window_start, z.zone)) > 0 AS others

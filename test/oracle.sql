@@ -132,7 +132,8 @@ $$;
 
 -- Where a date begins in a zone: where the zone's date stops being an earlier
 -- one.  PostgreSQL's midnight is that but for zones that set their clocks back
--- from one o'clock to midnight: it takes the second midnight then.
+-- from one o'clock to midnight: it takes the second midnight then.  (Not for
+-- clocks that were set ahead from before midnight past it: Toronto in 1919.)
 CREATE OR REPLACE FUNCTION aevon_test.day_start(day date, zone text) RETURNS timestamptz
 	LANGUAGE plpgsql IMMUTABLE
 	AS $$

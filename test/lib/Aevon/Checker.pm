@@ -646,7 +646,7 @@ sub _remember
 	foreach my $case (@cases)
 	{
 		my $answer = $wire->must(Aevon::Workload::recall_sql($case))->[0][0];
-		push @$remembered, { case => [ @$case[0 .. 5], $now ], answer => $answer };
+		push @$remembered, { case => [ @$case[0 .. 5], $now, $case->[7] ], answer => $answer };
 	}
 	shift @$remembered while @$remembered > $REMEMBERED_TIMES * $REMEMBERED_CASES;
 	return;

@@ -1,7 +1,8 @@
 # The oracle: what states must be, recounted from the raw log in plain SQL.
 #
 # Nothing here shares code with the extension: values and filters of the rule
-# shapes below are read with the plain JSON operators, windows with date_bin.
+# shapes below are read with the plain JSON operators; windows are made with
+# date_bin, and with date_trunc where there is a zone, a week or a month.
 # Comparisons are set-based, so that thousands of them take seconds.
 package Aevon::Oracle;
 
@@ -81,6 +82,47 @@ LANGUAGE sql IMMUTABLE AS $$
 		AND min_scale(item::numeric) <= 308
 		THEN trim_scale(item::numeric) END $$;
 
+-- Length of windows that are all of one length.
+CREATE FUNCTION oracle.step(granularity text) RETURNS interval
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN granularity ~ '^[0-9]+[mh]$' THEN
+		regexp_replace(granularity, '(m|h)$', ' \1')::interval END $$;
+
+-- Start of a window, and start of the next: the calendar's by date_trunc,
+-- minutes counted from its midnight.  Not for zones whose midnight comes twice.
+CREATE FUNCTION oracle.window_start(granularity text, zone text, at timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	RETURN CASE granularity
+		WHEN '1d' THEN date_trunc('day', at, zone)
+		WHEN '1w' THEN date_trunc('week', at, zone)
+		WHEN '1mo' THEN date_trunc('month', at, zone)
+		ELSE date_bin(oracle.step(granularity), at, date_trunc('day', at, zone)) END;
+END $$;
+CREATE FUNCTION oracle.window_end(granularity text, zone text, at timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+	local timestamp := at AT TIME ZONE zone;
+BEGIN
+	RETURN CASE granularity
+		WHEN '1w' THEN (date_trunc('week', local) + interval '7 days') AT TIME ZONE zone
+		WHEN '1mo' THEN (date_trunc('month', local) + interval '1 month') AT TIME ZONE zone
+		-- nothing but a week or a month lasts longer than its day
+		ELSE least((date_trunc('day', local) + interval '1 day') AT TIME ZONE zone,
+			at + oracle.step(granularity)) END;
+END $$;
+CREATE FUNCTION oracle.windows(granularity text, zone text, since timestamptz, until timestamptz)
+RETURNS SETOF timestamptz
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+	at timestamptz := oracle.window_start(granularity, zone, since);
+BEGIN
+	WHILE at < until LOOP
+		RETURN NEXT at;
+		at := oracle.window_end(granularity, zone, at);
+	END LOOP;
+END $$;
+
 -- The raw log with its names.
 CREATE VIEW oracle.log AS
 	SELECT t.tenant, p.principal, e.event_id, y.event_type, e.occurred_at,
@@ -135,11 +177,11 @@ SQL
 # One statement, so one snapshot: the recount of the cases, what the extension
 # says, and the differences.  %s: the cases, as rows of VALUES.
 my $COMPARISON = <<'SQL';
-WITH given (case_id, tenant, principal, rule, since, until, granularity, as_of) AS (VALUES %s),
+WITH given (case_id, tenant, principal, rule, since, until, granularity, as_of, zone) AS (VALUES %s),
 cases AS MATERIALIZED (
 	SELECT case_id, tenant COLLATE "C" AS tenant, principal COLLATE "C" AS principal,
 		rule COLLATE "C" AS rule, since::timestamptz AS since, until::timestamptz AS until,
-		granularity, as_of::timestamptz AS as_of
+		granularity, as_of::timestamptz AS as_of, zone
 	FROM given
 ), effective AS MATERIALIZED (
 	SELECT tenant, name, event_type, value, filter, operators
@@ -156,18 +198,16 @@ cases AS MATERIALIZED (
 	WHERE m.match <> 'no'
 ), wanted AS MATERIALIZED (
 	SELECT c.case_id, c.tenant, c.principal, e.name, c.since, c.until, c.granularity, c.as_of,
-		e.operators,
-		CASE c.granularity WHEN '1m' THEN interval '1 minute'
-			WHEN '1h' THEN interval '1 hour' WHEN '1d' THEN interval '1 day' END AS step
+		c.zone, e.operators
 	FROM cases c
 	JOIN effective e ON e.tenant = c.tenant AND (c.rule IS NULL OR c.rule = e.name)
 ), found AS (
-	SELECT w.case_id, w.step, w.since, w.as_of, m.*
+	SELECT w.case_id, w.granularity, w.zone, w.since, w.as_of, m.*
 	FROM wanted w
 	JOIN measured m ON m.tenant = w.tenant AND m.name = w.name AND m.principal = w.principal
 		AND m.occurred_at >= w.since AND m.occurred_at < w.until
 	UNION ALL
-	SELECT w.case_id, w.step, w.since, w.as_of, m.*
+	SELECT w.case_id, w.granularity, w.zone, w.since, w.as_of, m.*
 	FROM wanted w
 	JOIN measured m ON m.tenant = w.tenant AND m.name = w.name AND w.principal IS NULL
 		AND m.occurred_at >= w.since AND m.occurred_at < w.until
@@ -177,7 +217,8 @@ cases AS MATERIALIZED (
 		ELSE ingested_at <= as_of AND (voided_at IS NULL OR voided_at > as_of) END
 ), folded AS (
 	SELECT case_id, name,
-		coalesce(date_bin(step, occurred_at, '0001-01-01 00:00+00'), since) AS at,
+		CASE granularity WHEN 'total' THEN since
+			ELSE oracle.window_start(granularity, zone, occurred_at) END AS at,
 		count(*) AS n, count(*) FILTER (WHERE skipped) AS skipped,
 		sum(v) AS total, min(v) AS lowest, max(v) AS highest,
 		(array_agg(v ORDER BY occurred_at DESC, principal DESC, event_id DESC)
@@ -189,15 +230,14 @@ cases AS MATERIALIZED (
 	UNION
 	SELECT w.case_id, w.name, g.at
 	FROM wanted w
-	CROSS JOIN LATERAL generate_series(
-		date_bin(w.step, w.since, '0001-01-01 00:00+00'),
-		w.until - interval '1 microsecond', w.step) AS g (at)
+	CROSS JOIN LATERAL oracle.windows(w.granularity, w.zone, w.since, w.until) AS g (at)
 	WHERE w.granularity <> 'total' AND isfinite(w.since) AND isfinite(w.until)
 	UNION
 	SELECT f.case_id, f.name, f.at FROM folded f
 ), expected AS MATERIALIZED (
 	SELECT g.case_id, g.name AS rule, g.at AS window_start,
-		CASE w.granularity WHEN 'total' THEN w.until ELSE g.at + w.step END AS window_end,
+		CASE w.granularity WHEN 'total' THEN w.until
+			ELSE oracle.window_end(w.granularity, w.zone, g.at) END AS window_end,
 		coalesce(f.n, 0) AS event_count, coalesce(f.skipped, 0) AS skipped,
 		oracle.final(w.operators[1], coalesce(f.n, 0), f.skipped, f.total, f.lowest, f.highest,
 			f.latest) AS value,
@@ -211,7 +251,7 @@ cases AS MATERIALIZED (
 	SELECT c.case_id, w.*
 	FROM cases c
 	CROSS JOIN LATERAL aevon_windows(c.tenant, c.principal, c.rule, c.since, c.until,
-		c.granularity, c.as_of) w
+		c.granularity, c.as_of, timezone => c.zone) w
 ), states AS MATERIALIZED (
 	SELECT c.case_id, r.key COLLATE "C" AS rule, (r.value->>'skipped')::bigint AS skipped,
 		(SELECT coalesce(jsonb_agg(jsonb_build_array(i->'event_count', i->'value', i->'stats')
@@ -219,7 +259,7 @@ cases AS MATERIALIZED (
 			FROM jsonb_array_elements(r.value->'values') i) AS figures
 	FROM cases c
 	CROSS JOIN LATERAL jsonb_each(aevon_state(c.tenant, c.principal, c.rule, c.since, c.until,
-		c.granularity, c.as_of)->'rules') r
+		c.granularity, c.as_of, timezone => c.zone)->'rules') r
 )
 SELECT format('%%s of %%s, window %%s: expected %%s, %%s, %%s; got %%s, %%s, %%s', coalesce(e.rule, w.rule), c,
 	coalesce(e.window_start, w.window_start),
@@ -254,13 +294,13 @@ sub literal
 }
 
 # The statement that compares the cases: each [tenant, principal or undef, rule
-# or undef, since, until, granularity, as_of or undef].  Its rows are texts, one
-# per difference (five at most).
+# or undef, since, until, granularity, as_of or undef, time zone or undef for
+# UTC].  Its rows are texts, one per difference (five at most).
 sub comparison_sql
 {
 	my ($class, $cases) = @_;
 	my $id = 0;
-	my @rows = map { $id++; "($id, " . join(', ', map { literal($_) . '::text' } @$_[0 .. 6]) . ')' } @$cases;
+	my @rows = map { $id++; "($id, " . join(', ', map { literal($_) . '::text' } @$_[0 .. 6], $_->[7] // 'UTC') . ')' } @$cases;
 	return sprintf $COMPARISON, join(', ', @rows);
 }
 

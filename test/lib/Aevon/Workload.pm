@@ -585,7 +585,8 @@ sub range
 {
 	my ($self, $rnd, $granularity) = @_;
 	return ('-infinity', 'infinity') if $rnd->percent($granularity eq 'total' ? 15 : 4);
-	my %longest = (total => 60 * $DAY, '1d' => 60 * $DAY, '1h' => 6 * $DAY, '1m' => $DAY / 6);
+	my %longest = (total => 60 * $DAY, '1mo' => 400 * $DAY, '1w' => 100 * $DAY, '1d' => 60 * $DAY,
+		'90m' => 6 * $DAY, '1h' => 6 * $DAY, '15m' => 2 * $DAY, '1m' => $DAY / 6);
 	my $length = 1 + $rnd->below($rnd->percent(50) ? $longest{$granularity} : $longest{$granularity} / 60);
 	my $since = $self->{now} + $rnd->pick($DAY / 24, $DAY) - $rnd->below($rnd->pick($DAY / 8, $DAY, 40 * $DAY));
 	$since = -62_135_596_800_000_000 + $rnd->below(63_600_000_000_000_000) if $rnd->percent(4);
@@ -612,11 +613,12 @@ sub past
 sub random_case
 {
 	my ($self, $rnd, $tenant, @rules) = @_;
-	my $granularity = $rnd->pick(qw(total total 1m 1h 1d));
+	my $granularity = $rnd->pick(qw(total total 1m 15m 1h 90m 1d 1w 1mo));
+	my $zone = $rnd->pick(qw(UTC UTC Europe/London America/New_York Asia/Kathmandu Australia/Lord_Howe));
 	return [ $tenant,
 		$rnd->percent(30) ? undef : $rnd->percent(96) ? 'p' . int(sqrt($rnd->below(100))) : 'new ' . $rnd->below(60),
 		$rnd->pick(@rules), $self->range($rnd, $granularity), $granularity,
-		$rnd->percent(30) ? $self->past($rnd) : undef ];
+		$rnd->percent(30) ? $self->past($rnd) : undef, $zone ];
 }
 
 # While everything runs: what was remembered at a quiescent point is still the
@@ -640,7 +642,8 @@ sub plan_recall
 sub recall_sql
 {
 	my ($case) = @_;
-	my $arguments = join ', ', map { literal($_) } @$case;
+	my $arguments = join ', ', map({ literal($_) } @$case[0 .. 6]),
+	  'timezone => ' . literal($case->[7] // 'UTC');
 	return "SELECT coalesce(string_agg(w::text, ' ' ORDER BY w.rule, w.window_start), '')"
 	  . " FROM aevon_windows($arguments) w";
 }
