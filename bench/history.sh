@@ -6,18 +6,21 @@
 #   3 aevon.daily_metrics, all of it and one series by aevon_daily_metrics, with
 #     few and with many series
 #   4 reads while many voids wait for the next sweep
-# Settings: BENCH_PARTS="snapshot as_of daily voids", BENCH_SERIES (10000), BENCH_DAYS (30),
-# BENCH_EVENTS (5000000), BENCH_CALLS (1000), BENCH_VOIDS (100000).
+#   5 the tamper-evident chain beside the sweep, and aevon_verify
+# Settings: BENCH_PARTS="snapshot as_of daily voids chain", BENCH_SERIES (10000), BENCH_DAYS (30),
+# BENCH_EVENTS (5000000), BENCH_CALLS (1000), BENCH_VOIDS (100000),
+# BENCH_LINKED (1000000).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/cluster.sh
 
-parts=${BENCH_PARTS:-snapshot as_of daily voids}
+parts=${BENCH_PARTS:-snapshot as_of daily voids chain}
 series=${BENCH_SERIES:-10000}
 days=${BENCH_DAYS:-30}
 events=${BENCH_EVENTS:-5000000}
 calls=${BENCH_CALLS:-1000}
 voids=${BENCH_VOIDS:-100000}
+linked=${BENCH_LINKED:-1000000}
 
 results=$TMPDIR/results/results-history.md
 mkdir -p "$TMPDIR/results"
@@ -280,6 +283,45 @@ bench_voids() {
 	done
 	report "" "One rule over 30 days, unaligned; medians of 21, each answer compared with a recount first. Until the next sweep takes them in, the minutes" \
 		"that hold voided events are read from the log: with voids spread evenly, all of it."
+}
+
+# ---------------------------------------------------------------------------
+# 5. The chain.  A sweep with the chain off folds the events; the next one has
+# nothing left to do but the link.
+# ---------------------------------------------------------------------------
+bench_chain() {
+	local round shape first count rate chunk how fold link
+
+	start
+	report "" "## The chain, and aevon_verify" "" \
+		"| events | of a transaction | a second | sweep without the chain, ms | the link, ms | the link, us per event |" "|--:|--:|--:|--:|--:|--:|"
+	first=1
+	for shape in "$linked 400 $linked" "$((linked / 5)) 200 10"; do
+		read -r count rate chunk <<<"$shape"
+		for round in 1 2 3; do
+			how="ingest('t', $first, $((first + count - 1)), $rate, '2026-01-01', chunk => $chunk)"
+			if [ "$chunk" != "$count" ]; then
+				how="ingest_by('t', $first, $((first + count - 1)), $rate, $chunk)"
+			fi
+			sql -c "CALL bench.$how" -c "CHECKPOINT"
+			first=$((first + count))
+			sql -c "SET aevon.chain = off" -c "\\timing on" -c "SELECT event_count FROM aevon_sweep()" |
+				awk '/^Time:/ {print $2}' >>"$TMPDIR/fold.$chunk"
+			sql -c "\\timing on" -c "SELECT event_count FROM aevon_sweep()" |
+				awk '/^Time:/ {print $2}' >>"$TMPDIR/link.$chunk"
+		done
+		fold=$(median <"$TMPDIR/fold.$chunk")
+		link=$(median <"$TMPDIR/link.$chunk")
+		report "| $count | $chunk | $rate | $fold | $link | $(calc %.2f "$link * 1000 / $count") |"
+	done
+	sql -c "SELECT aevon_snapshot()" -c "VACUUM ANALYZE" >/dev/null
+	report "" "Medians of three." "" "| aevon_verify of | findings | s | private memory of the backend, MB |" "|--|--:|--:|--:|"
+	sql -c "SELECT pg_backend_pid()" -c "\\timing on" -c "SELECT count(*) FROM aevon_verify()" \
+		-c "SELECT pg_read_file('/proc/self/status') ~ 'RssAnon', substring(pg_read_file('/proc/self/status'), 'RssAnon:\\s*(\\d+)')" |
+		awk -F'|' -v n="$((first - 1))" '/^Time:/ {split($0, t, " "); if (!took) took = t[2]; next}
+			/^t\|/ {memory = $2} /^[0-9]+$/ {found = $1}
+			END {printf "| %d events | %s | %.1f | %.0f |\n", n, found, took / 1000, memory / 1024}' | tee -a "$results"
+	cluster_stop
 }
 
 report "# History: results" "" \

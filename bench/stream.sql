@@ -50,3 +50,18 @@ BEGIN
 	PERFORM aevon_define_rule('most', 'api.call', '{max}', value => 'amount', tenant => tenant);
 END
 $$;
+
+-- Ingest such a stream in many small transactions, of `chunk` events each.
+CREATE PROCEDURE bench.ingest_by(tenant text, first bigint, last bigint, rate numeric, chunk bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+	CALL bench.stage(first, last, rate, '2026-01-01');
+	CREATE INDEX ON bench.staging ((substr(event_id, 2)::bigint));
+	ANALYZE bench.staging;
+	FOR at IN first .. last BY chunk LOOP
+		PERFORM aevon_ingest_batch(tenant, (SELECT jsonb_agg(to_jsonb(s)) FROM bench.staging s
+			WHERE substr(event_id, 2)::bigint >= at AND substr(event_id, 2)::bigint < at + chunk));
+		COMMIT;
+	END LOOP;
+END
+$$;

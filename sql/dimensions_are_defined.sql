@@ -18,10 +18,11 @@ FROM (VALUES (1, 'use', '{"s": "x", "o": {"k": 1}, "l": [1, 2], "e": [], "n": nu
 SELECT aevon_ingest('elsewhere', 'p', 'e1', 'use', '2024-01-01 00:00+00', '{"s": ["not yours"]}');
 SELECT path, r.* FROM unnest('{s,o,l,e,n,ll,$.l[0],$.ll[0],$.ll[0][0],$.nested.o,$.nested,$.missing,$.l.size(),$.*}'::text[]) WITH ORDINALITY p (path, i),
 	shape_refusal(format('SELECT aevon_define_rule(%L, %L, %L, dimensions => %L, tenant => %L)', 'r' || i, 'use', '{count}', jsonb_build_object('d', path), 'shape')) r ORDER BY i;
+BEGIN;
 -- every type, all tenants; a type of which there are no events; another tenant
 SELECT type, owner, path, r.* FROM (VALUES ('*', 'shape', 's'), ('other', 'shape', 'q'), ('unheard of', 'shape', 'l'), ('use', 'elsewhere', 'o'), ('use', 'elsewhere', 's'), ('use', NULL, 's'), ('use', NULL, 'c')) v (type, owner, path),
 	shape_refusal(format('SELECT aevon_define_rule(%L, %L, %L, dimensions => %L, tenant => %L)', 'shaped', type, '{count}', jsonb_build_object('d', path), owner)) r;
-SELECT aevon_drop_rule('shaped');
+ROLLBACK;
 -- the same definition again is no new definition: later events do not matter
 SELECT aevon_define_rule('kept', 'use', '{count}', dimensions => '{"s": "s"}', tenant => 'shape');
 SELECT aevon_ingest('shape', 'p', 'later', 'use', '2024-02-01 00:00+00', '{"s": {"k": 1}}');

@@ -1,38 +1,19 @@
 /*
  * chain.h
- *		The tamper-evident chain over the log.
+ *		The tamper-evident chain over the log and over what was reported of it.
  *
  * The log has a cut of its own (measure_key 0 in aevon.sweep_checkpoints),
- * which sweeps move.  Each move that takes in events or voids makes a link:
- *
- *	SHA-256(previous link || item ... || events || voids || cut)
- *
- * with an item of 41 or so bytes (kind, stamp, stored content hash or hash of
- * the void) for each that entered the cut, ordered by (stamp, events before
- * voids, principal_key, event_id bytewise).  Numbers are 8 bytes, big-endian;
- * the cut is xmax, the number of xip, xip; the link before the first is 32
- * zero bytes.  So nobody can change, add or take away a row inside the cut, or
- * a link, without breaking a link or changing the head.  Layer 2.
+ * which sweeps move.  Each move that takes in events or voids makes a link;
+ * so does each run of snapshots, and each compaction of them, at the same cut.
+ * chainlink.h says what a link is made of.  Layer 2.
  */
 #ifndef AEVON_CHAIN_H
 #define AEVON_CHAIN_H
 
 #include "postgres.h"
-#include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
-#include "cut.h"
-#include "digest.h"
-
-typedef struct AevonLink
-{
-	int64		link_number;	/* from 1 up */
-	int64		event_count;
-	int64		void_count;
-	TimestampTz made_at;
-	const AevonCut *cut;
-	uint8		link[AEVON_DIGEST_LENGTH];
-} AevonLink;
+#include "chainlink.h"
 
 /*
  * For a sweep that holds the measures' checkpoints, before it takes its
@@ -58,11 +39,29 @@ extern bool aevon_chain_extend(Snapshot snapshot, const AevonCut *before,
 extern const AevonCut *aevon_chain_covered(void);
 
 /*
+ * A link for rows that name it: a run's snapshots, or a compaction.  Begin
+ * locks the log's cut to the end of the transaction, whether or not
+ * aevon.chain is on, after any checkpoints that the caller locks.  Rows are put
+ * in order of series_key, and end adds the link if there were any.  SPI is
+ * connected; all in the memory context that is current at the beginning.
+ */
+typedef struct AevonChainRun AevonChainRun;
+
+extern AevonChainRun *aevon_chain_begin_run(void);
+extern int64 aevon_chain_run_number(const AevonChainRun *run);
+extern void aevon_chain_put_snapshot(AevonChainRun *run, const AevonLinkedRow *row);
+
+/* Put the rows of aevon.compactions that name the link; the number of them. */
+extern int64 aevon_chain_put_compactions(AevonChainRun *run);
+extern void aevon_chain_end_run(AevonChainRun *run);
+
+/*
  * Walk the chain as the active snapshot sees it: make each link again from the
  * link stored before it and from the rows, and give the visitor those that
  * come out otherwise.  A link that is missing comes without `stored`; what is
- * stored after the end of the log's cut, or a cut without its link, is a
- * break too.  SPI is connected.  The number of links read.
+ * stored after the end of the log's cut, a cut without its link, or a row that
+ * names a link which is not there is a break too.  SPI is connected.  The
+ * number of links read.
  */
 typedef void (*AevonBreakVisitor) (void *context, const AevonLink *stored,
 								   const AevonLink *recomputed);

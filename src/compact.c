@@ -14,6 +14,7 @@
 #include "access.h"
 #include "bucket.h"
 #include "catalog.h"
+#include "chain.h"
 #include "compact.h"
 #include "guard.h"
 #include "guc.h"
@@ -75,10 +76,12 @@ lock_progress(void)
 static int64
 compact_days(int32 from, int32 until, TimestampTz now)
 {
-	Datum		values[4] = {
+	AevonChainRun *run = aevon_chain_begin_run();
+	Datum		values[5] = {
 		Int32GetDatum(from), Int32GetDatum(until), Float8GetDatum(aevon_compact_threshold),
-		TimestampTzGetDatum(now)
+		TimestampTzGetDatum(now), Int64GetDatum(aevon_chain_run_number(run))
 	};
+	int64		count;
 
 	aevon_guard_allow_compaction(true);
 	PG_TRY();
@@ -90,5 +93,7 @@ compact_days(int32 from, int32 until, TimestampTz now)
 		aevon_guard_allow_compaction(false);
 	}
 	PG_END_TRY();
-	return (int64) SPI_processed;
+	count = SPI_processed > 0 ? aevon_chain_put_compactions(run) : 0;
+	aevon_chain_end_run(run);
+	return count;
 }

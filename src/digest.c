@@ -9,9 +9,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
@@ -29,11 +32,16 @@
 #define TAG_ARRAY '['
 #define TAG_ARRAY_END ']'
 #define TAG_ABSENT '-'
+#define TAG_INTEGER 'i'
+#define TAG_BYTES 'b'
 
 /* The display scale in a numeric's wire form. */
 #define WIRE_SCALE_OFFSET 6
 #define WIRE_SCALE_LENGTH 2
 
+static void put_datum(StringInfo buf, Oid type, Datum value);
+static void put_array(StringInfo buf, Oid type, Datum value);
+static void put_integer(StringInfo buf, int64 number);
 static void put_document(StringInfo buf, Jsonb *document);
 static void put_scalar(StringInfo buf, const JsonbValue *value);
 static void put_number(StringInfo buf, Numeric number);
@@ -84,6 +92,23 @@ aevon_digest_document(Jsonb *document, uint8 out[AEVON_DIGEST_LENGTH])
 	pfree(buf.data);
 }
 
+void
+aevon_digest_row(const AevonDigestRow *row, uint8 out[AEVON_DIGEST_LENGTH])
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < row->count; i++)
+	{
+		if (row->nulls != NULL && row->nulls[i])
+			appendStringInfoChar(&buf, TAG_ABSENT);
+		else
+			put_datum(&buf, row->types[i], row->values[i]);
+	}
+	hash_buffer(&buf, out);
+	pfree(buf.data);
+}
+
 int
 aevon_digest_nesting(Jsonb *document)
 {
@@ -104,6 +129,80 @@ aevon_digest_nesting(Jsonb *document)
 			depth--;
 	}
 	return deepest;
+}
+
+static void
+put_datum(StringInfo buf, Oid type, Datum value)
+{
+	switch (type)
+	{
+		case INT8OID:
+		case TIMESTAMPTZOID:
+			put_integer(buf, DatumGetInt64(value));
+			break;
+		case INT4OID:
+			put_integer(buf, DatumGetInt32(value));
+			break;
+		case TEXTOID:
+			{
+				text	   *string = DatumGetTextPP(value);
+
+				put_bytes(buf, TAG_STRING, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+				break;
+			}
+		case BYTEAOID:
+			{
+				bytea	   *bytes = DatumGetByteaPP(value);
+
+				put_bytes(buf, TAG_BYTES, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+				break;
+			}
+		case JSONBOID:
+			put_document(buf, DatumGetJsonbP(value));
+			break;
+		case INT8ARRAYOID:
+			put_array(buf, INT8OID, value);
+			break;
+		case INT4ARRAYOID:
+			put_array(buf, INT4OID, value);
+			break;
+		case BYTEAARRAYOID:
+			put_array(buf, BYTEAOID, value);
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("a row with a column of type %s has no hash", format_type_be(type))));
+	}
+}
+
+static void
+put_array(StringInfo buf, Oid type, Datum value)
+{
+	bool		fixed = type != BYTEAOID;
+	int			length = type == INT8OID ? sizeof(int64) : type == INT4OID ? sizeof(int32) : -1;
+	char		align = type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT;
+	Datum	   *values;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(DatumGetArrayTypeP(value), type, length, fixed, align, &values, &nulls, &count);
+	appendStringInfoChar(buf, TAG_ARRAY);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			appendStringInfoChar(buf, TAG_ABSENT);
+		else
+			put_datum(buf, type, values[i]);
+	}
+	appendStringInfoChar(buf, TAG_ARRAY_END);
+}
+
+static void
+put_integer(StringInfo buf, int64 number)
+{
+	appendStringInfoChar(buf, TAG_INTEGER);
+	pq_sendint64(buf, number);
 }
 
 static void

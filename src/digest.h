@@ -43,6 +43,21 @@ extern void aevon_digest_event(const AevonEventIdentity *event,
 							   const uint8 content[AEVON_DIGEST_LENGTH],
 							   uint8 out[AEVON_DIGEST_LENGTH]);
 
+/*
+ * SHA-256 over a row's columns in order; of types bigint, integer, timestamptz,
+ * text, jsonb, bytea, and arrays of bigint, integer and bytea.  `nulls` may be
+ * NULL: there are none.
+ */
+typedef struct AevonDigestRow
+{
+	int			count;
+	const Oid  *types;
+	const Datum *values;
+	const bool *nulls;
+} AevonDigestRow;
+
+extern void aevon_digest_row(const AevonDigestRow *row, uint8 out[AEVON_DIGEST_LENGTH]);
+
 /* Depth of nesting; a scalar or flat object is 1. */
 extern int	aevon_digest_nesting(Jsonb *document);
 

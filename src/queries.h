@@ -430,11 +430,14 @@ AEVON_QUERY(COMPACT_SNAPSHOTS,
 	"), gone AS ("
 	"DELETE FROM aevon.snapshots x WHERE x.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
 	"SELECT o.place FROM old o WHERE NOT o.kept))"
-	" RETURNING x.series_key, x.day, x.revision)"
-	" INSERT INTO aevon.compactions (series_key, compacted_at, day, revisions)"
-	" SELECT series_key, $4, day, pg_catalog.array_agg(revision ORDER BY revision)"
+	" RETURNING x.series_key, x.day, x.revision, x.link_number, x.hash)"
+	" INSERT INTO aevon.compactions (series_key, link_number, compacted_at, day, revisions,"
+	" link_numbers, hashes)"
+	" SELECT series_key, $5, $4, day, pg_catalog.array_agg(revision ORDER BY revision),"
+	" pg_catalog.array_agg(link_number ORDER BY revision),"
+	" pg_catalog.array_agg(hash ORDER BY revision)"
 	" FROM gone GROUP BY series_key, day",
-	INT4OID, INT4OID, FLOAT8OID, TIMESTAMPTZOID)
+	INT4OID, INT4OID, FLOAT8OID, TIMESTAMPTZOID, INT8OID)
 AEVON_QUERY(LAST_TAKEN,
 	"SELECT pg_catalog.max(taken_at) FROM aevon.snapshots")
 AEVON_QUERY(LAST_SNAPSHOT,
@@ -445,11 +448,11 @@ AEVON_QUERY(LAST_SNAPSHOT,
 	" ORDER BY revision DESC LIMIT 1",
 	INT8OID, INT4OID)
 AEVON_QUERY(ADD_SNAPSHOT,
-	"INSERT INTO aevon.snapshots (series_key, day, revision, taken_at, status, cut_xmax,"
-	" cut_xip, event_count, late_count, stats, delta)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-	INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TEXTOID, INT8OID, INT8ARRAYOID, INT8OID, INT8OID,
-	JSONBOID, JSONBOID)
+	"INSERT INTO aevon.snapshots (series_key, cut_xmax, taken_at, event_count, late_count,"
+	" link_number, day, revision, status, cut_xip, stats, delta, hash)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+	INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT4OID, INT4OID, TEXTOID,
+	INT8ARRAYOID, JSONBOID, JSONBOID, BYTEAOID)
 AEVON_QUERY(LOCK_LOG_CUT,
 	"SELECT cut_xmax, cut_xip FROM aevon.sweep_checkpoints"
 	" WHERE measure_key OPERATOR(pg_catalog.=) 0 FOR UPDATE")
@@ -460,18 +463,36 @@ AEVON_QUERY(ADD_LOG_CUT,
 	"INSERT INTO aevon.sweep_checkpoints (cut_xmax, measure_key, cut_xip) VALUES (0, 0, '{}')"
 	" ON CONFLICT (measure_key) DO NOTHING")
 AEVON_QUERY(ADD_LINK,
-	"INSERT INTO aevon.chain (link_number, event_count, void_count, made_at, cut_xmax, cut_xip,"
-	" link) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, BYTEAOID)
+	"INSERT INTO aevon.chain (link_number, event_count, void_count, snapshot_count,"
+	" compaction_count, made_at, cut_xmax, cut_xip, link)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, BYTEAOID)
+AEVON_QUERY(SNAPSHOTS_BY_LINK,
+	"SELECT n.link_number, n.series_key, n.day, n.revision, aevon.row_hash(n)"
+	" FROM aevon.snapshots n"
+	" UNION ALL SELECT u.link_number, c.series_key, c.day, u.revision, u.hash"
+	" FROM aevon.compactions c, ROWS FROM (pg_catalog.unnest(c.link_numbers),"
+	" pg_catalog.unnest(c.revisions), pg_catalog.unnest(c.hashes)) u (link_number, revision, hash)"
+	" ORDER BY 1, 2, 3, 4")
+AEVON_QUERY(COMPACTIONS_BY_LINK,
+	"SELECT c.link_number, c.series_key, c.day, 0, aevon.row_hash(c)"
+	" FROM aevon.compactions c ORDER BY 1, 2, 3")
+AEVON_QUERY(COMPACTIONS_OF_LINK,
+	"SELECT c.link_number, c.series_key, c.day, 0, aevon.row_hash(c)"
+	" FROM aevon.compactions c WHERE c.link_number OPERATOR(pg_catalog.=) $1 ORDER BY 1, 2, 3",
+	INT8OID)
 AEVON_QUERY(LAST_LINK,
-	"SELECT link_number, event_count, void_count, made_at, cut_xmax, cut_xip, link"
+	"SELECT link_number, event_count, void_count, snapshot_count, compaction_count,"
+	" made_at, cut_xmax, cut_xip, link"
 	" FROM aevon.chain ORDER BY link_number DESC LIMIT 1")
 AEVON_QUERY(FIND_LINK,
-	"SELECT link_number, event_count, void_count, made_at, cut_xmax, cut_xip, link"
+	"SELECT link_number, event_count, void_count, snapshot_count, compaction_count,"
+	" made_at, cut_xmax, cut_xip, link"
 	" FROM aevon.chain WHERE link_number OPERATOR(pg_catalog.=) $1",
 	INT8OID)
 AEVON_QUERY(LINKS_FROM,
-	"SELECT link_number, event_count, void_count, made_at, cut_xmax, cut_xip, link"
+	"SELECT link_number, event_count, void_count, snapshot_count, compaction_count,"
+	" made_at, cut_xmax, cut_xip, link"
 	" FROM aevon.chain WHERE link_number OPERATOR(pg_catalog.>=) $1"
 	" ORDER BY link_number LIMIT $2",
 	INT8OID, INT8OID)
@@ -525,7 +546,8 @@ AEVON_QUERY(SUBJECTS_AFTER,
 	" ORDER BY u.subject_key LIMIT $4",
 	INT4OID, INT4OID, INT4OID, INT8OID)
 AEVON_QUERY(SNAPSHOTS_AFTER,
-	"SELECT n.day, n.revision, n.cut_xmax, n.cut_xip, n.event_count, n.late_count, n.stats"
+	"SELECT n.day, n.revision, n.cut_xmax, n.cut_xip, n.event_count, n.late_count, n.stats,"
+	" n.series_key, n.taken_at, n.status, n.hash, aevon.row_hash(n)"
 	" FROM aevon.series s"
 	" JOIN aevon.snapshots n ON n.series_key OPERATOR(pg_catalog.=) s.series_key"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
@@ -540,6 +562,40 @@ AEVON_QUERY(ADD_REPAIR,
 	" $11, $12)",
 	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID,
 	TEXTOID, JSONBOID, JSONBOID)
+AEVON_QUERY(KEYS_WITHOUT_EVENT,
+	"SELECT k.principal_key, k.event_id FROM aevon.event_keys k"
+	" LEFT JOIN aevon.principals p ON p.principal_key OPERATOR(pg_catalog.=) k.principal_key"
+	" WHERE ($1 OPERATOR(pg_catalog.=) 0 OR p.tenant_key OPERATOR(pg_catalog.=) $1)"
+	" AND k.part OPERATOR(pg_catalog.<>) ALL (ARRAY(SELECT l.part FROM aevon.log_parts l"
+	" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i"
+	" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.inhrelid"
+	" WHERE i.inhparent OPERATOR(pg_catalog.=) 'aevon.event_log'::pg_catalog.regclass"
+	" AND c.relname OPERATOR(pg_catalog.=) l.part_name::pg_catalog.name)))"
+	" EXCEPT SELECT e.principal_key, e.event_id FROM aevon.event_log e"
+	" WHERE $1 OPERATOR(pg_catalog.=) 0 OR e.tenant_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
+AEVON_QUERY(TENANT_OF_PRINCIPAL,
+	"SELECT tenant_key FROM aevon.principals WHERE principal_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
+AEVON_QUERY(COUNT_EVENTS,
+	"SELECT pg_catalog.count(*) FROM aevon.event_log"
+	" WHERE principal_key OPERATOR(pg_catalog.=) $1 AND event_id OPERATOR(pg_catalog.=) $2",
+	INT4OID, TEXTOID)
+AEVON_QUERY(ADD_KEY,
+	"INSERT INTO aevon.event_keys (stamp, occurred_at, part, principal_key, event_id,"
+	" content_digest) VALUES ($1, $2, $3, $4, $5, $6)"
+	" ON CONFLICT (principal_key, event_id) DO NOTHING",
+	INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID, BYTEAOID)
+AEVON_QUERY(MEND_KEY,
+	"UPDATE aevon.event_keys SET stamp = $1, occurred_at = $2, part = $3, content_digest = $6"
+	" WHERE principal_key OPERATOR(pg_catalog.=) $4 AND event_id OPERATOR(pg_catalog.=) $5",
+	INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID, BYTEAOID)
+AEVON_QUERY(LOST_REVISIONS,
+	"SELECT r FROM pg_catalog.generate_series($3, $4) r"
+	" WHERE NOT EXISTS (SELECT FROM aevon.compactions c"
+	" WHERE c.series_key OPERATOR(pg_catalog.=) $1 AND c.day OPERATOR(pg_catalog.=) $2"
+	" AND r OPERATOR(pg_catalog.=) ANY (c.revisions)) ORDER BY r LIMIT 1000",
+	INT8OID, INT4OID, INT4OID, INT4OID)
 AEVON_QUERY(TOUCH_DAY,
 	"INSERT INTO aevon.touched_days (series_key, day) VALUES ($1, $2)"
 	" ON CONFLICT (series_key, day) DO NOTHING",

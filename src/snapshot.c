@@ -24,7 +24,9 @@
 
 #include "access.h"
 #include "catalog.h"
+#include "chain.h"
 #include "cut.h"
+#include "digest.h"
 #include "fold.h"
 #include "guard.h"
 #include "guc.h"
@@ -66,6 +68,8 @@ typedef struct Snapshotting
 	int			checkpoint_count;
 	TimestampTz now;
 	int32		compacted_before;	/* days before it have been compacted */
+	AevonChainRun *run;			/* NULL: no snapshot yet */
+	MemoryContext home;			/* of the run */
 	AevonSnapshotResult *result;
 } Snapshotting;
 
@@ -81,6 +85,7 @@ typedef struct Removal
 static void snapshot_all(int64 max_days, AevonSnapshotResult *result);
 static int32 lock_compaction(void);
 static ChangedDay *take_changed_days(const Snapshotting *state, int64 max_days, int *count);
+static int	compare_days(const void *a, const void *b);
 static Datum caught_up_measures(const Snapshotting *state);
 static void snapshot_day(Snapshotting *state, ChangedDay *day);
 static bool find_last(ChangedDay *day);
@@ -95,8 +100,9 @@ static void note_removal(void *context, AevonLogRow *row, const AevonVoid *found
 static bool same_metric(const AevonMeasure *measure, const AevonPartial *a,
 						const AevonPartial *b);
 static const AevonCut *cut_of(const Snapshotting *state, int32 measure_key);
-static void add_row(const Snapshotting *state, const ChangedDay *day,
-					const AevonPartial *partial, Jsonb *stats);
+static void add_row(Snapshotting *state, const ChangedDay *day, const AevonPartial *partial,
+					Jsonb *stats);
+static int64 run_number(Snapshotting *state);
 
 void
 aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result)
@@ -141,6 +147,7 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 	int			count;
 
 	state.result = result;
+	state.home = CurrentMemoryContext;
 	state.now = aevon_clock_now();
 	state.checkpoints = aevon_cut_lock_all_checkpoints(&state.checkpoint_count);
 	state.compacted_before = lock_compaction();
@@ -159,6 +166,8 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(day_context);
 	}
+	if (state.run != NULL)
+		aevon_chain_end_run(state.run);
 	aevon_store_close(state.store);
 	PopActiveSnapshot();
 	MemoryContextDelete(day_context);
@@ -201,7 +210,20 @@ take_changed_days(const Snapshotting *state, int64 max_days, int *count)
 		days[i].subject_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 5, &isnull));
 	}
 	SPI_freetuptable(table);
+	qsort(days, *count, sizeof(ChangedDay), compare_days);
 	return days;
+}
+
+/* The order of the chain. */
+static int
+compare_days(const void *a, const void *b)
+{
+	const ChangedDay *x = a;
+	const ChangedDay *y = b;
+
+	if (x->series_key != y->series_key)
+		return x->series_key < y->series_key ? -1 : 1;
+	return x->day < y->day ? -1 : x->day > y->day ? 1 : 0;
 }
 
 /* Of the checkpoints held: the buckets of others are incomplete, or going. */
@@ -390,24 +412,57 @@ cut_of(const Snapshotting *state, int32 measure_key)
 }
 
 static void
-add_row(const Snapshotting *state, const ChangedDay *day, const AevonPartial *partial,
-		Jsonb *stats)
+add_row(Snapshotting *state, const ChangedDay *day, const AevonPartial *partial, Jsonb *stats)
 {
+	static const Oid types[] = {INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID,
+	INT4OID, INT4OID, TEXTOID, INT8ARRAYOID, JSONBOID, JSONBOID};
 	const AevonCut *cut = cut_of(state, day->measure_key);
-	Datum		values[11];
+	Datum		values[lengthof(types) + 1];	/* in the order of the columns */
+	AevonDigestRow digest = {lengthof(types), types, values, NULL};
+	bytea	   *hash = palloc(VARHDRSZ + AEVON_DIGEST_LENGTH);
+	AevonLinkedRow row = {
+		.link_number = run_number(state),
+		.series_key = day->series_key,
+		.day = day->day,
+		.revision = day->last_revision + 1,
+		.hash = hash,
+	};
 
-	values[0] = Int64GetDatum(day->series_key);
-	values[1] = Int32GetDatum(day->day);
-	values[2] = Int32GetDatum(day->last_revision + 1);
-	values[3] = TimestampTzGetDatum(state->now);
-	values[4] = CStringGetTextDatum(status_of(state, day, partial));
-	values[5] = Int64GetDatum(cut->xmax);
-	values[6] = aevon_cut_xip_datum(cut);
-	values[7] = Int64GetDatum(partial->event_count);
-	values[8] = Int64GetDatum(partial->late);
-	values[9] = JsonbPGetDatum(stats);
-	values[10] = JsonbPGetDatum(aevon_metric_delta(stats, day->last_stats));
+	values[0] = Int64GetDatum(row.series_key);
+	values[1] = Int64GetDatum(cut->xmax);
+	values[2] = TimestampTzGetDatum(state->now);
+	values[3] = Int64GetDatum(partial->event_count);
+	values[4] = Int64GetDatum(partial->late);
+	values[5] = Int64GetDatum(row.link_number);
+	values[6] = Int32GetDatum(row.day);
+	values[7] = Int32GetDatum(row.revision);
+	values[8] = CStringGetTextDatum(status_of(state, day, partial));
+	values[9] = aevon_cut_xip_datum(cut);
+	values[10] = JsonbPGetDatum(stats);
+	values[11] = JsonbPGetDatum(aevon_metric_delta(stats, day->last_stats));
+	SET_VARSIZE(hash, VARHDRSZ + AEVON_DIGEST_LENGTH);
+	aevon_digest_row(&digest, (uint8 *) VARDATA(hash));
+	values[12] = PointerGetDatum(hash);
 	aevon_catalog_run(AEVON_QUERY_ADD_SNAPSHOT, values, NULL, false);
 	if (day->day < state->compacted_before)
-		aevon_catalog_run(AEVON_QUERY_REOPEN_DAY, values, NULL, false);
+	{
+		Datum		reopened[2] = {Int64GetDatum(row.series_key), Int32GetDatum(row.day)};
+
+		aevon_catalog_run(AEVON_QUERY_REOPEN_DAY, reopened, NULL, false);
+	}
+	aevon_chain_put_snapshot(state->run, &row);
+}
+
+/* The number of the link that takes this run's snapshots in. */
+static int64
+run_number(Snapshotting *state)
+{
+	if (state->run == NULL)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(state->home);
+
+		state->run = aevon_chain_begin_run();
+		MemoryContextSwitchTo(outer);
+	}
+	return aevon_chain_run_number(state->run);
 }

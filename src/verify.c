@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -34,6 +35,7 @@
 #include "guard.h"
 #include "guc.h"
 #include "json.h"
+#include "keycheck.h"
 #include "log.h"
 #include "metric.h"
 #include "recount.h"
@@ -86,6 +88,7 @@ typedef struct Verify
 	AevonVoids *voids;
 	AevonCheckpoint *checkpoints;
 	int			checkpoint_count;
+	AevonKeyCheck *keys;
 	HTAB	   *names;
 	MemoryContext names_context;
 	MemoryContext scratch;		/* of one subject or event */
@@ -121,9 +124,10 @@ static void begin_names(Verify *verify);
 static const char *name_of(Verify *verify, AevonDictionary dictionary, int32 key);
 static void verify_events(Verify *verify);
 static void verify_event(Verify *verify, AevonLogRow *row);
-static bool digest_row(Verify *verify, AevonLogRow *row, uint8 *out);
+static bool digest_row(Verify *verify, AevonLogRow *row, uint8 *content, uint8 *out);
 static void report_event(Verify *verify, AevonLogRow *row, const bytea *stored,
 						 const uint8 *recomputed);
+static void report_key(void *context, const AevonKeyDifference *difference);
 static void report_break(void *context, const AevonLink *stored, const AevonLink *recomputed);
 static Jsonb *link_document(const AevonLink *link);
 static char *hex_of(const void *bytes, Size length);
@@ -137,9 +141,13 @@ static void verify_buckets(Verify *verify, const AevonCheckpoint *checkpoint);
 static void verify_series_count(Verify *verify, const AevonCheckpoint *checkpoint);
 static Jsonb *count_document(int64 count);
 static void report_bucket(void *context, const AevonDifference *difference);
-static void record_repair(const Verify *verify, const AevonDifference *difference);
+static void record_repair(const Verify *verify, const Finding *finding, int64 series_key);
+static void touch_day(int64 series_key, TimestampTz window_start);
 static void verify_snapshots(Verify *verify);
+static void verify_revision(Verify *verify, HeapTuple tuple, TupleDesc descriptor,
+							int32 expected);
 static void verify_snapshot(Verify *verify, HeapTuple tuple, TupleDesc descriptor);
+static Jsonb *row_document(HeapTuple tuple, TupleDesc descriptor, bool stored);
 static Jsonb *snapshot_document(int revision, int64 event_count, int64 late_count, Jsonb *stats);
 static void report(Verify *verify, const Finding *finding);
 
@@ -277,7 +285,7 @@ name_of(Verify *verify, AevonDictionary dictionary, int32 key)
 	return entry->name;
 }
 
-/* Does each row still have the content that its hash was made of? */
+/* Does each row still have the content that its hash was made of, and its key? */
 static void
 verify_events(Verify *verify)
 {
@@ -288,6 +296,7 @@ verify_events(Verify *verify)
 		scan = aevon_log_scan_tenant(verify->snapshot, verify->tenant_key, DT_NOBEGIN, DT_NOEND);
 	else
 		scan = aevon_log_scan_stamps(verify->snapshot, PG_INT64_MIN, PG_INT64_MAX);
+	verify->keys = aevon_keycheck_open(verify->repair, report_key, verify);
 	while (aevon_log_scan_next(scan, &row))
 	{
 		MemoryContext outer = MemoryContextSwitchTo(verify->scratch);
@@ -303,28 +312,36 @@ verify_events(Verify *verify)
 		MemoryContextReset(verify->scratch);
 	}
 	aevon_log_scan_end(scan);
+	aevon_keycheck_rest(verify->keys, verify->tenant_key);
+	aevon_keycheck_close(verify->keys);
 }
 
 static void
 verify_event(Verify *verify, AevonLogRow *row)
 {
+	uint8		content[AEVON_DIGEST_LENGTH];
 	uint8		recomputed[AEVON_DIGEST_LENGTH];
 	bool		isnull;
+	bool		right;
 	bytea	   *stored = DatumGetByteaPP(slot_getattr(row->slot, Anum_event_log_content_hash,
 													  &isnull));
 
-	if (!digest_row(verify, row, recomputed))
+	if (!digest_row(verify, row, content, recomputed))
+	{
 		report_event(verify, row, stored, NULL);
-	else if (VARSIZE_ANY_EXHDR(stored) != AEVON_DIGEST_LENGTH ||
-			 memcmp(VARDATA_ANY(stored), recomputed, AEVON_DIGEST_LENGTH) != 0)
+		return;
+	}
+	right = VARSIZE_ANY_EXHDR(stored) == AEVON_DIGEST_LENGTH &&
+		memcmp(VARDATA_ANY(stored), recomputed, AEVON_DIGEST_LENGTH) == 0;
+	if (!right)
 		report_event(verify, row, stored, recomputed);
+	aevon_keycheck_event(verify->keys, row, content, right);
 }
 
 /* False: a key of the row has no name. */
 static bool
-digest_row(Verify *verify, AevonLogRow *row, uint8 *out)
+digest_row(Verify *verify, AevonLogRow *row, uint8 *content, uint8 *out)
 {
-	uint8		content[AEVON_DIGEST_LENGTH];
 	bool		no_metadata;
 	Datum		metadata = slot_getattr(row->slot, Anum_event_log_metadata, &no_metadata);
 	const char *type = name_of(verify, AEVON_DICTIONARY_EVENT_TYPE, row->type_key);
@@ -378,6 +395,25 @@ report_event(Verify *verify, AevonLogRow *row, const bytea *stored, const uint8 
 }
 
 static void
+report_key(void *context, const AevonKeyDifference *difference)
+{
+	Verify	   *verify = context;
+	Finding		finding = {
+		.tenant_key = difference->tenant_key,
+		.principal_key = difference->principal_key,
+		.what = "key",
+		.window_start = difference->occurred_at,
+		.stored = difference->stored,
+		.recomputed = difference->recomputed,
+		.repaired = difference->repaired,
+	};
+
+	if (finding.repaired)
+		record_repair(verify, &finding, 0);
+	report(verify, &finding);
+}
+
+static void
 report_break(void *context, const AevonLink *stored, const AevonLink *recomputed)
 {
 	Finding		finding = {
@@ -410,6 +446,8 @@ link_document(const AevonLink *link)
 	aevon_json_number(&json, "link_number", int64_to_numeric(link->link_number));
 	aevon_json_number(&json, "event_count", int64_to_numeric(link->event_count));
 	aevon_json_number(&json, "void_count", int64_to_numeric(link->void_count));
+	aevon_json_number(&json, "snapshot_count", int64_to_numeric(link->snapshot_count));
+	aevon_json_number(&json, "compaction_count", int64_to_numeric(link->compaction_count));
 	aevon_json_text(&json, "cut", aevon_cut_text(link->cut));
 	aevon_json_text(&json, "link", hex_of(link->link, AEVON_DIGEST_LENGTH));
 	aevon_json_token(&json, WJB_END_OBJECT);
@@ -632,39 +670,51 @@ report_bucket(void *context, const AevonDifference *difference)
 	};
 
 	if (verify->repair)
-		record_repair(verify, difference);
+	{
+		record_repair(verify, &finding, difference->series_key);
+		if (difference->series_key != 0 && !difference->unreadable)
+			touch_day(difference->series_key, difference->window_start);
+	}
 	report(verify, &finding);
 }
 
 static void
-record_repair(const Verify *verify, const AevonDifference *difference)
+record_repair(const Verify *verify, const Finding *finding, int64 series_key)
 {
+	const AevonRule *rule = finding->rule;
 	char		nulls[13] = "            ";
 	Datum		values[12] = {
 		TimestampTzGetDatum(aevon_clock_now()),
-		TimestampTzGetDatum(difference->window_start),
-		Int64GetDatum(difference->series_key),
-		Int32GetDatum(verify->recount.tenant_key),
-		Int32GetDatum(verify->recount.subject_key),
-		Int32GetDatum(verify->measure->measure_key),
-		Int32GetDatum(verify->rule->version),
-		CStringGetTextDatum(verify->rule->name),
-		CStringGetTextDatum(difference->what),
+		TimestampTzGetDatum(finding->window_start),
+		Int64GetDatum(series_key),
+		Int32GetDatum(finding->tenant_key),
+		Int32GetDatum(finding->principal_key),
+		Int32GetDatum(rule != NULL ? verify->measure->measure_key : 0),
+		Int32GetDatum(rule != NULL ? rule->version : 0),
+		rule != NULL ? CStringGetTextDatum(rule->name) : (Datum) 0,
+		CStringGetTextDatum(finding->what),
 		CStringGetTextDatum(GetUserNameFromId(verify->caller, false)),
-		PointerGetDatum(difference->stored),
-		PointerGetDatum(difference->recomputed),
+		PointerGetDatum(finding->stored),
+		PointerGetDatum(finding->recomputed),
 	};
 
-	nulls[1] = difference->unreadable ? 'n' : ' ';
-	nulls[10] = difference->stored == NULL ? 'n' : ' ';
-	nulls[11] = difference->recomputed == NULL ? 'n' : ' ';
+	nulls[1] = finding->no_window ? 'n' : ' ';
+	nulls[5] = nulls[6] = nulls[7] = rule == NULL ? 'n' : ' ';
+	nulls[10] = finding->stored == NULL ? 'n' : ' ';
+	nulls[11] = finding->recomputed == NULL ? 'n' : ' ';
 	aevon_catalog_run(AEVON_QUERY_ADD_REPAIR, values, nulls, false);
-	if (difference->series_key != 0 && !difference->unreadable)
-	{
-		values[0] = Int64GetDatum(difference->series_key);
-		values[1] = Int32GetDatum((int32) aevon_window_of(difference->window_start, AEVON_DAY));
-		aevon_catalog_run(AEVON_QUERY_TOUCH_DAY, values, NULL, false);
-	}
+}
+
+/* Its metric may come out otherwise now: let the next snapshot say so. */
+static void
+touch_day(int64 series_key, TimestampTz window_start)
+{
+	Datum		values[2] = {
+		Int64GetDatum(series_key),
+		Int32GetDatum((int32) aevon_window_of(window_start, AEVON_DAY)),
+	};
+
+	aevon_catalog_run(AEVON_QUERY_TOUCH_DAY, values, NULL, false);
 }
 
 static void
@@ -692,15 +742,60 @@ verify_snapshots(Verify *verify)
 			MemoryContext day = AllocSetContextCreate(verify->scratch, "aevon snapshot",
 													  ALLOCSET_SMALL_SIZES);
 			MemoryContext outer = MemoryContextSwitchTo(day);
+			Datum		of_day = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
+			bool		same_day = DatumGetInt32(of_day) == DatumGetInt32(values[2]);
 
+			verify_revision(verify, table->vals[i], table->tupdesc,
+							same_day ? DatumGetInt32(values[3]) + 1 : 1);
 			verify_snapshot(verify, table->vals[i], table->tupdesc);
 			MemoryContextSwitchTo(outer);
 			MemoryContextDelete(day);
-			values[2] = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
+			values[2] = of_day;
 			values[3] = SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull);
 		}
 		SPI_freetuptable(table);
 	} while (count == PAGE_SNAPSHOTS);
+}
+
+/* Revisions of a day count from 1 up; only a compaction leaves one out. */
+static void
+verify_revision(Verify *verify, HeapTuple tuple, TupleDesc descriptor, int32 expected)
+{
+	bool		isnull;
+	int32		revision = DatumGetInt32(SPI_getbinval(tuple, descriptor, 2, &isnull));
+	Datum		values[4] = {
+		SPI_getbinval(tuple, descriptor, 8, &isnull),
+		SPI_getbinval(tuple, descriptor, 1, &isnull),
+		Int32GetDatum(expected),
+		Int32GetDatum(revision - 1),
+	};
+	SPITupleTable *table;
+	uint64		count;
+
+	if (revision == expected)
+		return;
+	aevon_catalog_run(AEVON_QUERY_LOST_REVISIONS, values, NULL, true);
+	table = SPI_tuptable;
+	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
+	{
+		AevonJson	json = {0};
+		int32		lost = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+		Finding		finding = {
+			.rule = verify->rule,
+			.tenant_key = verify->recount.tenant_key,
+			.principal_key = verify->recount.subject_key,
+			.what = "snapshot",
+			.window_start = DatumGetInt32(values[1]) * AEVON_DAY,
+		};
+
+		aevon_json_token(&json, WJB_BEGIN_OBJECT);
+		aevon_json_number(&json, "revision", int64_to_numeric(lost));
+		aevon_json_token(&json, WJB_END_OBJECT);
+		finding.recomputed = aevon_json_finish(&json);
+		report(verify, &finding);
+	}
+	SPI_freetuptable(table);
 }
 
 /* Derive a snapshot again, at its own cut. */
@@ -733,11 +828,47 @@ verify_snapshot(Verify *verify, HeapTuple tuple, TupleDesc descriptor)
 	recomputed = aevon_metric_stats(measure, &minutes.merged);
 	if (minutes.merged.event_count == event_count && minutes.merged.late == late_count &&
 		compareJsonbContainers(&stats->root, &recomputed->root) == 0)
-		return;
-	finding.stored = snapshot_document(revision, event_count, late_count, stats);
-	finding.recomputed = snapshot_document(revision, minutes.merged.event_count,
-										   minutes.merged.late, recomputed);
+	{
+		/*
+		 * time, status and change do not follow from the log, but from the
+		 * hash
+		 */
+		if (DatumGetBool(DirectFunctionCall2(byteaeq,
+											 SPI_getbinval(tuple, descriptor, 11, &isnull),
+											 SPI_getbinval(tuple, descriptor, 12, &isnull))))
+			return;
+		finding.stored = row_document(tuple, descriptor, true);
+		finding.recomputed = row_document(tuple, descriptor, false);
+	}
+	else
+	{
+		finding.stored = snapshot_document(revision, event_count, late_count, stats);
+		finding.recomputed = snapshot_document(revision, minutes.merged.event_count,
+											   minutes.merged.late, recomputed);
+	}
 	report(verify, &finding);
+}
+
+/* A snapshot's row with the hash it has, or only the hash that its columns give. */
+static Jsonb *
+row_document(HeapTuple tuple, TupleDesc descriptor, bool stored)
+{
+	AevonJson	json = {0};
+	bool		isnull;
+	bytea	   *hash = DatumGetByteaPP(SPI_getbinval(tuple, descriptor, stored ? 11 : 12, &isnull));
+	Datum		revision = SPI_getbinval(tuple, descriptor, 2, &isnull);
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_number(&json, "revision", int64_to_numeric(DatumGetInt32(revision)));
+	if (stored)
+	{
+		aevon_json_time(&json, "taken_at",
+						DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 9, &isnull)));
+		aevon_json_text(&json, "status", SPI_getvalue(tuple, descriptor, 10));
+	}
+	aevon_json_text(&json, "hash", hex_of(VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash)));
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
 }
 
 static Jsonb *

@@ -281,12 +281,14 @@ CREATE TABLE aevon.snapshots (
 	taken_at    timestamptz NOT NULL,
 	event_count bigint NOT NULL,
 	late_count  bigint NOT NULL,
+	link_number bigint NOT NULL,
 	day         integer NOT NULL,
 	revision    integer NOT NULL,
 	status      text COLLATE "C" NOT NULL CHECK (status IN ('provisional', 'final', 'revised')),
 	cut_xip     bigint[] NOT NULL,
 	stats       jsonb NOT NULL,
 	delta       jsonb NOT NULL,
+	hash        bytea NOT NULL,
 	PRIMARY KEY (series_key, day, revision)
 );
 CREATE INDEX snapshots_taken_at ON aevon.snapshots (taken_at);
@@ -295,9 +297,12 @@ CREATE INDEX snapshots_day ON aevon.snapshots (day);
 -- What the compaction of old days took out of the snapshots.
 CREATE TABLE aevon.compactions (
 	series_key   bigint NOT NULL,
+	link_number  bigint NOT NULL,
 	compacted_at timestamptz NOT NULL,
 	day          integer NOT NULL,
-	revisions    integer[] NOT NULL
+	revisions    integer[] NOT NULL,
+	link_numbers bigint[] NOT NULL,
+	hashes       bytea[] NOT NULL
 );
 CREATE INDEX compactions_day ON aevon.compactions (series_key, day);
 
@@ -315,15 +320,18 @@ CREATE TABLE aevon.reopened_days (
 	PRIMARY KEY (series_key, day)
 );
 
--- The tamper-evident chain: a link for what entered the log's own cut.
+-- The tamper-evident chain: a link for what entered the log's own cut, for a
+-- run of snapshots, and for a compaction of them.
 CREATE TABLE aevon.chain (
-	link_number bigint NOT NULL,
-	event_count bigint NOT NULL,
-	void_count  bigint NOT NULL,
-	made_at     timestamptz NOT NULL,
-	cut_xmax    bigint NOT NULL,
-	cut_xip     bigint[] NOT NULL,
-	link        bytea NOT NULL,
+	link_number      bigint NOT NULL,
+	event_count      bigint NOT NULL,
+	void_count       bigint NOT NULL,
+	snapshot_count   bigint NOT NULL,
+	compaction_count bigint NOT NULL,
+	made_at          timestamptz NOT NULL,
+	cut_xmax         bigint NOT NULL,
+	cut_xip          bigint[] NOT NULL,
+	link             bytea NOT NULL,
 	PRIMARY KEY (link_number)
 );
 
@@ -336,9 +344,9 @@ CREATE TABLE aevon.repairs (
 	series_key   bigint NOT NULL,
 	tenant_key   integer NOT NULL,
 	subject_key  integer NOT NULL,
-	measure_key  integer NOT NULL,
-	version      integer NOT NULL,
-	rule         text COLLATE "C" NOT NULL,
+	measure_key  integer,
+	version      integer,
+	rule         text COLLATE "C",
 	what         text COLLATE "C" NOT NULL,
 	repaired_by  text NOT NULL,
 	stored       jsonb,
@@ -476,6 +484,13 @@ CREATE FUNCTION aevon.clock() RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'aevon_clock_sql';
 REVOKE ALL ON FUNCTION aevon.clock() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION aevon.clock() TO PUBLIC;
+-- The hash of a snapshot or a compaction, which the chain takes in.
+CREATE FUNCTION aevon.row_hash(row_to_hash record) RETURNS bytea
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'aevon_row_hash_sql';
+REVOKE ALL ON FUNCTION aevon.row_hash(record) FROM PUBLIC;
+ALTER FUNCTION aevon.row_hash(record) OWNER TO aevon_owner;
+COMMENT ON FUNCTION aevon.row_hash(record) IS 'SHA-256 over the columns of a row in order, but one named "hash": of a row of aevon.snapshots or aevon.compactions, as the chain takes it in.';
 COMMENT ON FUNCTION aevon.clock() IS 'The present as Aevon sees it: the machine''s clock, or the setting aevon.clock.';
 
 -- One row per rule version the caller may see; the view aevon.status.
@@ -1107,7 +1122,7 @@ Errors: those of aevon_sweep.';
 
 COMMENT ON FUNCTION aevon_verify(text, text, boolean) IS
 'Prove the numbers: compute everything again from the raw log and list what differs. Nothing is listed when all is right. Ingest goes on meanwhile; with repair, sweeps wait.
-Arguments: rule: name, all its versions, or name@version; NULL: every rule, and the events themselves; tenant: NULL: every tenant; with rule NULL, the chain too; repair: mend buckets, in this transaction, and record each in aevon.repairs.
+Arguments: rule: name, all its versions, or name@version; NULL: every rule, and the events and their keys; tenant: NULL: every tenant; with rule NULL, the chain too; repair: mend buckets and keys, in this transaction, and record each in aevon.repairs.
 Result: rule, version, tenant, principal (NULL: the whole tenant) where they apply; what: ''bucket_1m'' or ''bucket_1d'' (a window of the store), ''snapshot'' (computed again at its own cut), ''event'' (a row of the log that does not match its stored hash) or ''chain'' (a link that does not follow from the one before it and the log); window_start: the window, the snapshot''s day, the event''s occurred_at or when the link was made; stored and recomputed: both sides, NULL where there is nothing; repaired: whether it was mended. Snapshots, events and links never are.
 Errors: 22004 repair is NULL; 42704 unknown rule; 42501 no ''operate'' privilege on the tenant (on ''*'' when it is NULL), or unknown tenant; with repair also 25006 in recovery or a read-only transaction and 40001 under REPEATABLE READ or above; 55000 restored tables not yet adopted.';
 
@@ -1482,7 +1497,10 @@ COMMENT ON TABLE aevon.compactions IS 'What the compaction of old days took out 
 COMMENT ON COLUMN aevon.compactions.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.compactions.compacted_at IS 'When they were deleted.';
 COMMENT ON COLUMN aevon.compactions.day IS 'Days since 2000-01-01 (UTC).';
+COMMENT ON COLUMN aevon.compactions.link_number IS 'Link of the chain that took the compaction in.';
 COMMENT ON COLUMN aevon.compactions.revisions IS 'Revisions that were deleted.';
+COMMENT ON COLUMN aevon.compactions.link_numbers IS 'Of each of them, the link_number it had.';
+COMMENT ON COLUMN aevon.compactions.hashes IS 'Of each of them, the hash it had.';
 
 COMMENT ON TABLE aevon.compaction_progress IS 'How far the compaction of old days has come: one row.';
 COMMENT ON COLUMN aevon.compaction_progress.threshold IS 'aevon.compact_threshold of the last compaction; by another one all days are looked at again.';
@@ -1521,27 +1539,31 @@ COMMENT ON COLUMN aevon.snapshots.delta IS 'Change of each statistic against the
 COMMENT ON COLUMN aevon.snapshots.status IS 'provisional, final or revised.';
 COMMENT ON COLUMN aevon.snapshots.cut_xip IS 'The cut: stamps below cut_xmax that are outside too.';
 COMMENT ON COLUMN aevon.snapshots.stats IS 'Every statistic of the measure by name.';
+COMMENT ON COLUMN aevon.snapshots.link_number IS 'Link of the chain that took it in.';
+COMMENT ON COLUMN aevon.snapshots.hash IS 'SHA-256 of the other columns (aevon.row_hash).';
 
-COMMENT ON TABLE aevon.chain IS 'The tamper-evident chain: each link is a SHA-256 over the link before it and what entered the log''s own cut with it.';
+COMMENT ON TABLE aevon.chain IS 'The tamper-evident chain: each link is a SHA-256 over the link before it and what it takes in: what entered the log''s own cut, a run of snapshots, or a compaction.';
 COMMENT ON COLUMN aevon.chain.link_number IS 'Number of the link, from 1 up without gaps.';
 COMMENT ON COLUMN aevon.chain.event_count IS 'Events that entered.';
 COMMENT ON COLUMN aevon.chain.void_count IS 'Voids that entered.';
-COMMENT ON COLUMN aevon.chain.made_at IS 'When the link was made; not part of what is hashed.';
+COMMENT ON COLUMN aevon.chain.snapshot_count IS 'Snapshots that name the link.';
+COMMENT ON COLUMN aevon.chain.compaction_count IS 'Rows of aevon.compactions that name the link.';
+COMMENT ON COLUMN aevon.chain.made_at IS 'When the link was made.';
 COMMENT ON COLUMN aevon.chain.cut_xmax IS 'The cut from this link on: stamps from here on are outside.';
 COMMENT ON COLUMN aevon.chain.cut_xip IS 'The cut: stamps below cut_xmax that are outside too.';
-COMMENT ON COLUMN aevon.chain.link IS 'The SHA-256: previous link (32 zero bytes before the first), items, counts, cut.';
+COMMENT ON COLUMN aevon.chain.link IS 'The SHA-256: previous link (32 zero bytes before the first), items, counts, made_at, cut.';
 
-COMMENT ON TABLE aevon.repairs IS 'What aevon_verify(repair => true) has mended: one row per window.';
+COMMENT ON TABLE aevon.repairs IS 'What aevon_verify(repair => true) has mended: one row per window, or per key of an event.';
 COMMENT ON COLUMN aevon.repairs.repair_id IS 'The key, ascending.';
 COMMENT ON COLUMN aevon.repairs.repaired_at IS 'When it was mended.';
-COMMENT ON COLUMN aevon.repairs.window_start IS 'First moment of the window; NULL: a row whose windows could not be read.';
-COMMENT ON COLUMN aevon.repairs.series_key IS 'Which series; 0: it had none and did not need one.';
+COMMENT ON COLUMN aevon.repairs.window_start IS 'First moment of the window, or the event''s occurred_at; NULL: a row whose windows could not be read.';
+COMMENT ON COLUMN aevon.repairs.series_key IS 'Which series; 0: none.';
 COMMENT ON COLUMN aevon.repairs.tenant_key IS 'Of which tenant.';
 COMMENT ON COLUMN aevon.repairs.subject_key IS 'Of which principal, by key; minus the tenant''s key: the whole tenant.';
-COMMENT ON COLUMN aevon.repairs.measure_key IS 'What is measured.';
-COMMENT ON COLUMN aevon.repairs.version IS 'Version of the rule.';
-COMMENT ON COLUMN aevon.repairs.rule IS 'Name of the rule, one of them if several share the measure.';
-COMMENT ON COLUMN aevon.repairs.what IS 'bucket_1m or bucket_1d.';
+COMMENT ON COLUMN aevon.repairs.measure_key IS 'What is measured; NULL: a key.';
+COMMENT ON COLUMN aevon.repairs.version IS 'Version of the rule; NULL: a key.';
+COMMENT ON COLUMN aevon.repairs.rule IS 'Name of the rule, one of them if several share the measure; NULL: a key.';
+COMMENT ON COLUMN aevon.repairs.what IS 'bucket_1m, bucket_1d, or key.';
 COMMENT ON COLUMN aevon.repairs.repaired_by IS 'Role that called it.';
 COMMENT ON COLUMN aevon.repairs.stored IS 'What was there; NULL: nothing.';
 COMMENT ON COLUMN aevon.repairs.recomputed IS 'What is there now; NULL: nothing.';

@@ -1,0 +1,293 @@
+/*
+ * chainlink.c
+ *		A link of the tamper-evident chain: its row, and what it is made of.
+ *
+ * Making a link and checking one is the same code.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "chainlink.h"
+#include "log.h"
+
+/* Kinds of items.  They are part of the links: never change one. */
+#define KIND_EVENT 0
+#define KIND_VOID 1
+#define KIND_SNAPSHOT 2
+#define KIND_COMPACTION 3
+
+/* A place among the revisions of a day, in digits of one length. */
+#define PLACE_LENGTH 8
+
+typedef struct Putting
+{
+	AevonLink  *link;
+	AevonChainHash *hash;
+	const AevonEntering *entering;
+} Putting;
+
+/* The voids of a range of stamps, in order of these. */
+typedef struct VoidScan
+{
+	Relation	heap;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	bool		any;			/* slot holds the next one */
+	MemoryContext row;
+} VoidScan;
+
+static int64 put_stamps(Putting *putting, int64 from, int64 until);
+static void put_event(Putting *putting, const AevonLogRow *row);
+static void begin_voids(VoidScan *voids, Snapshot snapshot, int64 from, int64 until);
+static void end_voids(VoidScan *voids);
+static void put_voids(Putting *putting, VoidScan *voids, int64 until);
+static void put_void(Putting *putting, const VoidScan *voids, int64 stamp);
+static void hash_void(TupleTableSlot *row, uint8 *out);
+
+int64
+aevon_link_put_entered(AevonLink *link, AevonChainHash *hash, const AevonEntering *entering)
+{
+	Putting		putting = {link, hash, entering};
+	const AevonCut *before = entering->before;
+	int64		end = entering->target->xmax;
+
+	/* in order of stamp: the xip of a cut lie below its xmax */
+	for (int i = 0; i < before->nxip; i++)
+		put_stamps(&putting, before->xip[i], before->xip[i] + 1);
+	if (before->xmax < end)
+		end = put_stamps(&putting, before->xmax, end);
+	return end;
+}
+
+void
+aevon_link_put_row(AevonLink *link, AevonChainHash *hash, const AevonLinkedRow *row)
+{
+	bool		compaction = row->revision == 0;
+	char		place[PLACE_LENGTH + 1];
+	AevonChainItem item = {
+		.kind = compaction ? KIND_COMPACTION : KIND_SNAPSHOT,
+		.number = row->series_key,
+		.minor = row->day,
+		.id = place,
+		.id_length = PLACE_LENGTH,
+		.hash = VARDATA_ANY(row->hash),
+		.hash_length = VARSIZE_ANY_EXHDR(row->hash),
+	};
+
+	snprintf(place, sizeof(place), "%08x", (uint32) row->revision);
+	aevon_chainhash_put(hash, &item);
+	if (compaction)
+		link->compaction_count++;
+	else
+		link->snapshot_count++;
+}
+
+void
+aevon_link_finish(AevonLink *link, AevonChainHash *hash)
+{
+	aevon_chainhash_put_number(hash, link->event_count);
+	aevon_chainhash_put_number(hash, link->void_count);
+	aevon_chainhash_put_number(hash, link->snapshot_count);
+	aevon_chainhash_put_number(hash, link->compaction_count);
+	aevon_chainhash_put_number(hash, link->made_at);
+	aevon_chainhash_put_number(hash, link->cut->xmax);
+	aevon_chainhash_put_number(hash, link->cut->nxip);
+	for (int i = 0; i < link->cut->nxip; i++)
+		aevon_chainhash_put_number(hash, link->cut->xip[i]);
+	aevon_chainhash_end(hash, link->link);
+}
+
+void
+aevon_link_read(HeapTuple tuple, TupleDesc descriptor, AevonLink *link)
+{
+	bool		isnull;
+	bytea	   *bytes;
+
+	memset(link, 0, sizeof(*link));
+	link->link_number = DatumGetInt64(SPI_getbinval(tuple, descriptor, 1, &isnull));
+	link->event_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 2, &isnull));
+	link->void_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 3, &isnull));
+	link->snapshot_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 4, &isnull));
+	link->compaction_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &isnull));
+	link->made_at = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 6, &isnull));
+	link->cut = aevon_cut_from_datums(SPI_getbinval(tuple, descriptor, 7, &isnull),
+									  SPI_getbinval(tuple, descriptor, 8, &isnull));
+	bytes = DatumGetByteaPP(SPI_getbinval(tuple, descriptor, 9, &isnull));
+	/* one of another length was tampered with: it breaks as any other does */
+	memcpy(link->link, VARDATA_ANY(bytes), Min(VARSIZE_ANY_EXHDR(bytes), AEVON_DIGEST_LENGTH));
+}
+
+void
+aevon_link_add(const AevonLink *link)
+{
+	bytea	   *bytes = palloc(VARHDRSZ + AEVON_DIGEST_LENGTH);
+	Datum		values[9];
+
+	SET_VARSIZE(bytes, VARHDRSZ + AEVON_DIGEST_LENGTH);
+	memcpy(VARDATA(bytes), link->link, AEVON_DIGEST_LENGTH);
+	values[0] = Int64GetDatum(link->link_number);
+	values[1] = Int64GetDatum(link->event_count);
+	values[2] = Int64GetDatum(link->void_count);
+	values[3] = Int64GetDatum(link->snapshot_count);
+	values[4] = Int64GetDatum(link->compaction_count);
+	values[5] = TimestampTzGetDatum(link->made_at);
+	values[6] = Int64GetDatum(link->cut->xmax);
+	values[7] = aevon_cut_xip_datum(link->cut);
+	values[8] = PointerGetDatum(bytes);
+	aevon_catalog_run(AEVON_QUERY_ADD_LINK, values, NULL, false);
+}
+
+/* What has a stamp in [from, until); the stamp up to which all was put. */
+static int64
+put_stamps(Putting *putting, int64 from, int64 until)
+{
+	const AevonEntering *entering = putting->entering;
+	AevonLogScan *scan = aevon_log_scan_stamps(entering->snapshot, from, until);
+	bool		one_stamp = until == from + 1;
+	int64		last = -1;
+	VoidScan	voids;
+	AevonLogRow row;
+
+	begin_voids(&voids, entering->snapshot, from, until);
+	while (aevon_log_scan_next(scan, &row))
+	{
+		if (!aevon_cut_contains(entering->target, row.stamp))
+			continue;
+		if (entering->max_events > 0 && putting->link->event_count >= entering->max_events &&
+			row.stamp != last && !one_stamp)
+		{
+			until = row.stamp;
+			break;
+		}
+		last = row.stamp;
+		put_voids(putting, &voids, row.stamp);
+		put_event(putting, &row);
+	}
+	put_voids(putting, &voids, until);
+	end_voids(&voids);
+	aevon_log_scan_end(scan);
+	return until;
+}
+
+static void
+put_event(Putting *putting, const AevonLogRow *row)
+{
+	bool		isnull;
+	Datum		id = slot_getattr(row->slot, Anum_event_log_event_id, &isnull);
+	text	   *event_id = DatumGetTextPP(id);
+	bytea	   *hash = DatumGetByteaPP(slot_getattr(row->slot, Anum_event_log_content_hash, &isnull));
+	AevonChainItem item = {
+		.kind = KIND_EVENT,
+		.number = row->stamp,
+		.minor = row->principal_key,
+		.id = VARDATA_ANY(event_id),
+		.id_length = VARSIZE_ANY_EXHDR(event_id),
+		.hash = VARDATA_ANY(hash),
+		.hash_length = VARSIZE_ANY_EXHDR(hash),
+	};
+
+	aevon_chainhash_put(putting->hash, &item);
+	putting->link->event_count++;
+	/* a long id of a long row may be compressed */
+	if ((Pointer) event_id != DatumGetPointer(id))
+		pfree(event_id);
+}
+
+static void
+begin_voids(VoidScan *voids, Snapshot snapshot, int64 from, int64 until)
+{
+	ScanKeyData keys[2];
+
+	voids->heap = table_open(aevon_catalog_oid(AEVON_VOIDS), AccessShareLock);
+	voids->index = index_open(aevon_catalog_oid(AEVON_VOIDS_STAMP), AccessShareLock);
+	voids->slot = table_slot_create(voids->heap, NULL);
+	voids->scan = index_beginscan(voids->heap, voids->index, snapshot, 2, 0);
+	voids->row = AllocSetContextCreate(CurrentMemoryContext, "aevon void of a link",
+									   ALLOCSET_SMALL_SIZES);
+	ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
+	ScanKeyInit(&keys[1], 1, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(until));
+	index_rescan(voids->scan, keys, 2, NULL, 0);
+	voids->any = index_getnext_slot(voids->scan, ForwardScanDirection, voids->slot);
+}
+
+static void
+end_voids(VoidScan *voids)
+{
+	index_endscan(voids->scan);
+	ExecDropSingleTupleTableSlot(voids->slot);
+	index_close(voids->index, AccessShareLock);
+	table_close(voids->heap, AccessShareLock);
+	MemoryContextDelete(voids->row);
+}
+
+/* The voids of stamps below `until` that were not put yet. */
+static void
+put_voids(Putting *putting, VoidScan *voids, int64 until)
+{
+	while (voids->any)
+	{
+		bool		isnull;
+		int64		stamp = DatumGetInt64(slot_getattr(voids->slot, Anum_voids_stamp, &isnull));
+
+		if (stamp >= until)
+			return;
+		CHECK_FOR_INTERRUPTS();
+		if (aevon_cut_contains(putting->entering->target, stamp))
+			put_void(putting, voids, stamp);
+		voids->any = index_getnext_slot(voids->scan, ForwardScanDirection, voids->slot);
+	}
+}
+
+static void
+put_void(Putting *putting, const VoidScan *voids, int64 stamp)
+{
+	MemoryContext outer = MemoryContextSwitchTo(voids->row);
+	uint8		hash[AEVON_DIGEST_LENGTH];
+	bool		isnull;
+	text	   *event_id = DatumGetTextPP(slot_getattr(voids->slot, Anum_voids_event_id, &isnull));
+	AevonChainItem item = {
+		.kind = KIND_VOID,
+		.number = stamp,
+		.minor = DatumGetInt32(slot_getattr(voids->slot, Anum_voids_principal_key, &isnull)),
+		.id = VARDATA_ANY(event_id),
+		.id_length = VARSIZE_ANY_EXHDR(event_id),
+		.hash = hash,
+		.hash_length = AEVON_DIGEST_LENGTH,
+	};
+
+	hash_void(voids->slot, hash);
+	MemoryContextSwitchTo(outer);
+	aevon_chainhash_put(putting->hash, &item);
+	putting->link->void_count++;
+	MemoryContextReset(voids->row);
+}
+
+static void
+hash_void(TupleTableSlot *row, uint8 *out)
+{
+	TupleDesc	descriptor = row->tts_tupleDescriptor;
+	Oid		   *types = palloc(descriptor->natts * sizeof(Oid));
+	AevonDigestRow digest = {descriptor->natts, types, row->tts_values, row->tts_isnull};
+
+	for (int i = 0; i < descriptor->natts; i++)
+		types[i] = TupleDescAttr(descriptor, i)->atttypid;
+	slot_getallattrs(row);
+	aevon_digest_row(&digest, out);
+}
