@@ -402,6 +402,7 @@ find_voided(Explainer *explainer)
 	AevonVoidedRange range = {
 		.snapshot = explainer->snapshot,
 		.voids = {AEVON_VOIDS_OF_TENANT_BY_STAMP, explainer->subject.tenant_key},
+		.voided_since = DT_NOBEGIN,
 		.principal_key = explainer->subject.principal_key,
 		.since = explainer->since,
 		.until = explainer->until,
