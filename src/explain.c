@@ -42,6 +42,7 @@
 
 #define COLUMNS 13
 #define MAX_PAGE 100000			/* rows */
+#define SPARE_FINDINGS 1000		/* kept beyond two pages, to sort seldom */
 
 typedef struct ExplainRequest
 {
@@ -68,9 +69,12 @@ typedef struct Finding
 	char	   *voided_by;
 } Finding;
 
+/* The least findings of all that were put in, as many as a page has at least. */
 typedef struct FindingList
 {
 	MemoryContext home;			/* of the list and all it points to */
+	int			page;			/* rows */
+	int64		total;			/* ever put in */
 	int			count;
 	int			capacity;
 	Finding    *findings;
@@ -123,6 +127,7 @@ static void empty_list(FindingList *list);
 static void consider(Explainer *explainer, AevonLogRow *row, FindingList *list);
 static bool judge(Explainer *explainer, AevonLogRow *row, Finding *finding);
 static void keep(FindingList *list, const Finding *finding);
+static void drop_greatest(FindingList *list);
 static void give_list(Explainer *explainer, FindingList *list);
 static int	compare_findings(const void *a, const void *b);
 static void give(Explainer *explainer, const Finding *finding);
@@ -292,6 +297,7 @@ find_events(Explainer *explainer)
 	explainer->ties.home = AllocSetContextCreate(CurrentMemoryContext,
 												 "aevon explained events of a time",
 												 ALLOCSET_DEFAULT_SIZES);
+	explainer->ties.page = explainer->entered.page = explainer->request->max_rows;
 	explainer->entered.home = AllocSetContextCreate(CurrentMemoryContext,
 													"aevon explained events by stamp",
 													ALLOCSET_DEFAULT_SIZES);
@@ -300,7 +306,7 @@ find_events(Explainer *explainer)
 	while (step_by_time(explainer, scan))
 	{
 		/* what is many is better read page by page */
-		if (!by_stamp || explainer->entered.count > MAX_PAGE)
+		if (!by_stamp || explainer->entered.total > MAX_PAGE)
 			continue;
 		if (step_by_stamp(explainer, &entered))
 			continue;
@@ -406,6 +412,7 @@ find_voided(Explainer *explainer)
 	AevonVoidedRange range = {
 		.snapshot = explainer->snapshot,
 		.voids = {AEVON_VOIDS_OF_TENANT_BY_STAMP, explainer->subject.tenant_key},
+		.voided_since = DT_NOBEGIN,
 		.principal_key = explainer->subject.principal_key,
 		.since = explainer->since,
 		.until = explainer->until,
@@ -501,6 +508,9 @@ keep(FindingList *list, const Finding *finding)
 	MemoryContext outer = MemoryContextSwitchTo(list->home);
 	Finding    *copy;
 
+	list->total++;
+	if (list->count == list->page * 2 + SPARE_FINDINGS)
+		drop_greatest(list);
 	if (list->count == list->capacity)
 	{
 		list->capacity = list->capacity * 2 + 16;
@@ -520,6 +530,27 @@ keep(FindingList *list, const Finding *finding)
 		copy->voided_by = pstrdup(finding->voided_by);
 	}
 	MemoryContextSwitchTo(outer);
+}
+
+/* Drop what a page has no room for: any number of events may have one time. */
+static void
+drop_greatest(FindingList *list)
+{
+	qsort(list->findings, list->count, sizeof(Finding), compare_findings);
+	while (list->count > list->page)
+	{
+		Finding    *last = &list->findings[--list->count];
+
+		pfree(unconstify(char *, last->position.principal));
+		pfree(unconstify(char *, last->position.event_id));
+		if (last->value != NULL)
+			pfree(last->value);
+		if (last->is_void)
+		{
+			pfree(last->reason);
+			pfree(last->voided_by);
+		}
+	}
 }
 
 /* Give the findings of a list, in order, as far as the page goes. */

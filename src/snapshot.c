@@ -361,17 +361,20 @@ removed_since(const Snapshotting *state, const ChangedDay *day, AevonVoids *void
 			  TimestampTz since)
 {
 	bool		whole_tenant = day->subject_key < 0;
+	TimestampTz start = day->day * AEVON_DAY;
 	Removal		removal = {day->measure, cut_of(state, day->measure_key), since, false};
 	AevonVoidedRange range = {
 		.snapshot = GetActiveSnapshot(),
+		/* the day's own: there may be any number of others */
 		.voids = {
-			.order = whole_tenant ? AEVON_VOIDS_OF_TENANT : AEVON_VOIDS_OF_PRINCIPAL,
+			.order = whole_tenant ? AEVON_VOIDS_OF_TENANT_BY_TIME : AEVON_VOIDS_OF_PRINCIPAL_BY_TIME,
 			.key = whole_tenant ? day->tenant_key : day->subject_key,
-			.from = since,
-			.until = DT_NOEND,
+			.from = start,
+			.until = start + AEVON_DAY,
 		},
-		.since = day->day * AEVON_DAY,
-		.until = (day->day + INT64CONST(1)) * AEVON_DAY,
+		.voided_since = since,
+		.since = start,
+		.until = start + AEVON_DAY,
 	};
 
 	aevon_voided_visit(voids, &range, note_removal, &removal);

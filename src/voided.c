@@ -69,7 +69,8 @@ note_place(void *context, const AevonVoid *found)
 	const AevonVoidedRange *range = list->range;
 
 	if ((range->principal_key != 0 && found->principal_key != range->principal_key) ||
-		found->occurred_at < range->since || found->occurred_at >= range->until)
+		found->occurred_at < range->since || found->occurred_at >= range->until ||
+		found->voided_at < range->voided_since)
 		return;
 	if (list->count == list->capacity)
 	{
@@ -96,9 +97,10 @@ compare_places(const void *a, const void *b)
 static bool
 in_range(const AevonVoidedRange *range, const AevonVoid *found)
 {
-	bool		by_time = range->voids.order == AEVON_VOIDS_OF_PRINCIPAL ||
-	range->voids.order == AEVON_VOIDS_OF_TENANT;
-	int64		at = by_time ? found->voided_at : found->stamp;
+	bool		by_time = range->voids.order == AEVON_VOIDS_OF_PRINCIPAL_BY_TIME ||
+	range->voids.order == AEVON_VOIDS_OF_TENANT_BY_TIME;
+	int64		at = by_time ? found->occurred_at : found->stamp;
 
-	return at >= range->voids.from && at < range->voids.until;
+	return at >= range->voids.from && at < range->voids.until &&
+		found->voided_at >= range->voided_since;
 }

@@ -16,7 +16,8 @@ typedef struct AevonVoidedRange
 {
 	Snapshot	snapshot;		/* events are read by it, voids by what they
 								 * were opened by */
-	AevonVoidRange voids;		/* by stamp, or by time voided */
+	AevonVoidRange voids;		/* by stamp, or by their events' time */
+	TimestampTz voided_since;	/* they were voided then or later */
 	int32		principal_key;	/* of the events; 0: any */
 	TimestampTz since;			/* they occurred in [since, until) */
 	TimestampTz until;
