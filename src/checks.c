@@ -218,8 +218,8 @@ check_tail(Examination *ex)
 	aevon_alert_tail_events * (int64) CRITICAL_FACTOR + 1;
 	AevonTail	tail;
 
-	if (unknown_if(size, ex->foreign, "Nothing is read until aevon_adopt() was called.") |
-		unknown_if(age, ex->foreign, "Nothing is read until aevon_adopt() was called."))
+	(void) unknown_if(size, ex->foreign, "Nothing is read until aevon_adopt() was called.");
+	if (unknown_if(age, ex->foreign, "Nothing is read until aevon_adopt() was called."))
 		return;
 	tail = longest_tail(ex, limit);
 	judge(size, tail.event_count, aevon_alert_tail_events, "events");

@@ -23,11 +23,10 @@ Datum
 aevon_health_sql(PG_FUNCTION_ARGS)
 {
 	List	   *checks = aevon_checks_run(aevon_scope_of_caller());
-	ListCell   *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(cell, checks)
-		put_check((ReturnSetInfo *) fcinfo->resultinfo, lfirst(cell));
+	for (int i = 0; i < list_length(checks); i++)
+		put_check((ReturnSetInfo *) fcinfo->resultinfo, list_nth(checks, i));
 	return (Datum) 0;
 }
 
