@@ -30,7 +30,7 @@ ORDER BY i;
 
 -- operators
 SELECT operators, r.* FROM unnest(ARRAY[NULL, '{}', '{count,NULL}', '{count,count}', '{{count,sum},{min,max}}', '{total}', '{COUNT}',
-	'{""}', '{" count"}', '{p}', '{p0}', '{p0.0}', '{p100}', '{p99.}', '{p9x}', '{p-1}', '{p50}', '{p99.9}', '{count,distinct}']) WITH ORDINALITY AS n (operators, i),
+	'{""}', '{" count"}', '{p}', '{p0}', '{p0.0}', '{p100}', '{p99.}', '{p9x}', '{p-1}', '{p050}', '{p50.0}', '{p.5}', '{p99.99999}', '{p95,p95}']) WITH ORDINALITY AS n (operators, i),
 	refusal(format('SELECT aevon_define_rule(%L, %L, %L, %L, tenant => %L)', 'r', 'use', operators, 'n', 'checked')) r
 ORDER BY i;
 SELECT operators, r.* FROM unnest(ARRAY['{sum}', '{count,min}', '{max}', '{avg}', '{last}']) WITH ORDINALITY AS n (operators, i),

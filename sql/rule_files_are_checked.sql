@@ -53,7 +53,7 @@ INSERT INTO files (content) VALUES
 	-- what no rule may be
 	(E'# first\n\nname: a@b\nevent_type: use\noperator: count'), (E'name: a\nevent_type: use\noperator: total'), (E'name: a\nevent_type: use\noperators: []'),
 	(E'name: a\nevent_type: use\noperators: [count, ~]'), (E'name: a\nevent_type: use\noperators: [count, count]'),
-	(E'name: a\nevent_type: use\noperator: sum'), (E'name: a\nevent_type: use\noperator: sum\nfield: $.a['), (E'name: a\nevent_type: use\noperator: p99\nfield: a'),
+	(E'name: a\nevent_type: use\noperator: sum'), (E'name: a\nevent_type: use\noperator: sum\nfield: $.a['), (E'name: a\nevent_type: use\noperator: p100\nfield: a'),
 	(E'name: a\nevent_type: use\noperator: count\nfilter: $.a.datetime() > 1'), (E'name: a\nevent_type: use\noperator: count\ndimensions: {a: $}'),
 	(E'name: ""\nevent_type: use\noperator: count'), (E'name: a\nevent_type: use\noperator: count\ntenant: "*"'),
 	('name: ' || repeat('x', 256) || E'\nevent_type: use\noperator: count'),

@@ -5,7 +5,8 @@
  * A packed row: version byte, number of entries, then (if there are any) first
  * and last window, the merged state of all entries, and the entries in
  * ascending order of window.  Stamps and times of an entry are written as
- * distances from the merged state's, windows from the entry before.
+ * distances from the merged state's, windows from the entry before.  The only
+ * entry of a row leaves out its sketches, which are those of the merged state.
  */
 #include "postgres.h"
 
@@ -23,8 +24,12 @@
 #define HAS_SKIPPED 0x04
 #define ONE_VALUE 0x08			/* sum, min and max are the same number */
 #define HAS_LATE 0x10
+#define HAS_QUANTILES 0x20
+#define HAS_DISTINCT 0x40
 
 static void merge_values(AevonPartial *into, const AevonPartial *from);
+static void merge_sketches(AevonPartial *into, const AevonPartial *from);
+static void encode_entry(StringInfo buf, const AevonPacked *packed, int at);
 static void encode_partial(StringInfo buf, const AevonPartial *partial,
 						   const AevonPartial *base);
 static void decode_partial(const char **at, const char *end, AevonPartial *out,
@@ -66,6 +71,7 @@ aevon_partial_merge(AevonPartial *into, const AevonPartial *from)
 	}
 	if (from->event_count > from->skipped)
 		merge_values(into, from);
+	merge_sketches(into, from);
 	into->event_count += from->event_count;
 	into->skipped += from->skipped;
 	into->late += from->late;
@@ -97,6 +103,32 @@ aevon_partial_offer_last(AevonPartial *into, const AevonLast *last)
 }
 
 void
+aevon_partial_add_quantile(AevonPartial *into, const AevonDecimal *value)
+{
+	if (into->quantiles == NULL)
+		into->quantiles = aevon_quantiles_make();
+	aevon_quantiles_add(into->quantiles, value);
+}
+
+void
+aevon_partial_add_distinct(AevonPartial *into, uint64 hash)
+{
+	if (into->distinct == NULL)
+		into->distinct = aevon_distinct_make();
+	aevon_distinct_add(into->distinct, hash);
+}
+
+bool
+aevon_partial_equal_sketches(const AevonPartial *a, const AevonPartial *b)
+{
+	if ((a->quantiles == NULL) != (b->quantiles == NULL) ||
+		(a->distinct == NULL) != (b->distinct == NULL))
+		return false;
+	return (a->quantiles == NULL || aevon_quantiles_equal(a->quantiles, b->quantiles)) &&
+		(a->distinct == NULL || aevon_distinct_equal(a->distinct, b->distinct));
+}
+
+void
 aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out)
 {
 	const char *at = VARDATA_ANY(state);
@@ -125,6 +157,8 @@ aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out)
 		out->entries[i].window = window;
 		decode_partial(&at, end, &out->entries[i].partial, &out->merged);
 	}
+	if (out->count == 1)
+		merge_sketches(&out->entries[0].partial, &out->merged);
 }
 
 bytea *
@@ -147,7 +181,7 @@ aevon_packed_encode(const AevonPacked *packed)
 		{
 			aevon_varint_put(&buf, packed->entries[i].window - window);
 			window = packed->entries[i].window;
-			encode_partial(&buf, &packed->entries[i].partial, &packed->merged);
+			encode_entry(&buf, packed, i);
 		}
 	}
 	SET_VARSIZE(buf.data, buf.len);
@@ -229,6 +263,37 @@ merge_values(AevonPartial *into, const AevonPartial *from)
 		aevon_partial_offer_last(into, from->last);
 }
 
+/* Of all values, whether numbers or not. */
+static void
+merge_sketches(AevonPartial *into, const AevonPartial *from)
+{
+	if (from->quantiles != NULL)
+	{
+		if (into->quantiles == NULL)
+			into->quantiles = aevon_quantiles_make();
+		aevon_quantiles_merge(into->quantiles, from->quantiles);
+	}
+	if (from->distinct != NULL)
+	{
+		if (into->distinct == NULL)
+			into->distinct = aevon_distinct_make();
+		aevon_distinct_merge(into->distinct, from->distinct);
+	}
+}
+
+static void
+encode_entry(StringInfo buf, const AevonPacked *packed, int at)
+{
+	AevonPartial entry = packed->entries[at].partial;
+
+	if (packed->count == 1)
+	{
+		entry.quantiles = NULL;
+		entry.distinct = NULL;
+	}
+	encode_partial(buf, &entry, &packed->merged);
+}
+
 /* `base` NULL: this is the state that others refer to. */
 static void
 encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *base)
@@ -246,6 +311,10 @@ encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *
 		flags |= HAS_SKIPPED;
 	if (partial->late > 0)
 		flags |= HAS_LATE;
+	if (partial->quantiles != NULL)
+		flags |= HAS_QUANTILES;
+	if (partial->distinct != NULL)
+		flags |= HAS_DISTINCT;
 
 	appendStringInfoChar(buf, (char) flags);
 	aevon_varint_put(buf, partial->event_count);
@@ -262,6 +331,10 @@ encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *
 	}
 	if (flags & HAS_LAST)
 		encode_last(buf, partial->last);
+	if (flags & HAS_QUANTILES)
+		aevon_quantiles_encode(buf, partial->quantiles);
+	if (flags & HAS_DISTINCT)
+		aevon_distinct_encode(buf, partial->distinct);
 	aevon_varint_put_signed(buf, partial->min_stamp - (base ? base->min_stamp : 0));
 	aevon_varint_put(buf, partial->max_stamp - partial->min_stamp);
 	aevon_varint_put_signed(buf, partial->min_ingested - (base ? base->min_ingested : 0));
@@ -296,6 +369,10 @@ decode_partial(const char **at, const char *end, AevonPartial *out, const AevonP
 	}
 	if (flags & HAS_LAST)
 		out->last = decode_last(at, end);
+	if (flags & HAS_QUANTILES)
+		out->quantiles = aevon_quantiles_decode(at, end, out->event_count - out->skipped);
+	if (flags & HAS_DISTINCT)
+		out->distinct = aevon_distinct_decode(at, end);
 	out->min_stamp = aevon_varint_get_signed(at, end) + (base ? base->min_stamp : 0);
 	out->max_stamp = out->min_stamp + (int64) aevon_varint_get(at, end);
 	out->min_ingested = aevon_varint_get_signed(at, end) + (base ? base->min_ingested : 0);

@@ -4,7 +4,7 @@
  *		packed into one row.
  *
  * Windows are numbered from 2000-01-01 00:00 UTC, downwards before it: minutes
- * by AEVON_MINUTE, days by AEVON_DAY.  Layer 0: no database access.
+ * by AEVON_MINUTE, hours and days likewise.  Layer 0: no database access.
  */
 #ifndef AEVON_BUCKET_H
 #define AEVON_BUCKET_H
@@ -13,12 +13,17 @@
 #include "datatype/timestamp.h"
 
 #include "decimal.h"
+#include "distinct.h"
+#include "quantiles.h"
 
 #define AEVON_MINUTE INT64CONST(60000000)	/* microseconds */
 #define AEVON_DAY (1440 * AEVON_MINUTE)
 
 /* Statistics kept beyond count, sum, min and max; bits of a measure. */
 #define AEVON_KEEP_LAST 0x01
+#define AEVON_KEEP_QUANTILES 0x02
+#define AEVON_KEEP_DISTINCT 0x04
+#define AEVON_KEEP_SKETCHES (AEVON_KEEP_QUANTILES | AEVON_KEEP_DISTINCT)
 
 /* The greatest (occurred_at, principal, event_id) with a value. */
 typedef struct AevonLast
@@ -31,8 +36,9 @@ typedef struct AevonLast
 
 /*
  * What is known of a set of events.  All-zero is the state of no events.
- * sum, min, max and last cover event_count - skipped events and mean nothing
- * when there are none.  The provenance fields mean nothing when event_count
+ * sum, min, max, last and quantiles cover event_count - skipped events and mean
+ * nothing when there are none; distinct covers every event that has a JSON
+ * value, a number or not.  The provenance fields mean nothing when event_count
  * is 0.
  */
 typedef struct AevonPartial
@@ -45,17 +51,29 @@ typedef struct AevonPartial
 	AevonDecimal min;
 	AevonDecimal max;
 	AevonLast  *last;			/* NULL: not kept, or no value */
+	AevonQuantiles *quantiles;	/* likewise */
+	AevonDistinct *distinct;	/* likewise */
 	int64		min_stamp;		/* provenance: ends inclusive */
 	int64		max_stamp;
 	TimestampTz min_ingested;
 	TimestampTz max_ingested;
 } AevonPartial;
 
-/* Merge `from` into `into`, in any order with the same result. */
+/*
+ * Merge `from` into `into`, in any order with the same result.  What `into`
+ * keeps is copied to the current memory context, or where it lies already.
+ */
 extern void aevon_partial_merge(AevonPartial *into, const AevonPartial *from);
 
 /* Replace into->last by `last` if that is greater. */
 extern void aevon_partial_offer_last(AevonPartial *into, const AevonLast *last);
+
+/* Add one value, or one hash of a value, to a sketch, made if missing. */
+extern void aevon_partial_add_quantile(AevonPartial *into, const AevonDecimal *value);
+extern void aevon_partial_add_distinct(AevonPartial *into, uint64 hash);
+
+/* Are the sketches the same? */
+extern bool aevon_partial_equal_sketches(const AevonPartial *a, const AevonPartial *b);
 
 /* Number of the window of `unit` microseconds that holds a time. */
 static inline int64

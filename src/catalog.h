@@ -48,6 +48,8 @@ typedef enum AevonRelation
 	AEVON_SERIES_SUBJECT,
 	AEVON_BUCKETS_1M,
 	AEVON_BUCKETS_1M_KEY,
+	AEVON_BUCKETS_1H,
+	AEVON_BUCKETS_1H_KEY,
 	AEVON_BUCKETS_1D,
 	AEVON_BUCKETS_1D_KEY,
 	AEVON_TOUCHED_DAYS,
@@ -133,7 +135,8 @@ extern bool aevon_catalog_installed(void);
 #define Anum_measures_filter 6
 #define Anum_measures_dimensions 7
 #define Anum_measures_rollups 11
-#define Natts_measures 11
+#define Anum_measures_quantiles 12
+#define Natts_measures 12
 
 #define Anum_rules_rule_key 1
 #define Anum_rules_tenant_key 2
@@ -153,7 +156,7 @@ extern bool aevon_catalog_installed(void);
 #define Anum_series_dims 7
 #define Natts_series 7
 
-/* buckets_1m and buckets_1d alike */
+/* buckets_1m, buckets_1h and buckets_1d alike */
 #define Anum_buckets_series_key 1
 #define Anum_buckets_first_window 2
 #define Anum_buckets_state 3

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -19,15 +20,10 @@
 
 #define MINUTES_A_DAY AEVON_COMPARE_DAY
 
-typedef struct Tier
-{
-	const char *what;
-	int64		minutes;		/* of a window */
-} Tier;
-
-static const Tier tiers[AEVON_TIER_COUNT] = {
-	[AEVON_TIER_1M] = {"bucket_1m", 1},
-	[AEVON_TIER_1D] = {"bucket_1d", MINUTES_A_DAY},
+static const char *const tier_names[AEVON_TIER_COUNT] = {
+	[AEVON_TIER_1M] = "bucket_1m",
+	[AEVON_TIER_1H] = "bucket_1h",
+	[AEVON_TIER_1D] = "bucket_1d",
 };
 
 /* Rows of a tier being checked, from the last to the first. */
@@ -56,7 +52,7 @@ static const char *row_fault(const RowCheck *check, int64 first_window,
 							 const AevonPacked *packed);
 static bool decode_safely(const bytea *bytes, AevonPacked *packed);
 static int64 next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from);
-static AevonPacked *days_of(const AevonPacked *minutes);
+static const AevonPacked *coarser(const AevonPacked *minutes, AevonTier tier);
 static bool compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed,
 						 Collected *stored);
 static void collect_row(void *context, int64 first_window, const bytea *bytes);
@@ -66,6 +62,8 @@ static bool equal_last(const AevonLast *a, const AevonLast *b);
 static void report(AevonComparison *state, AevonTier tier, int64 window, const AevonPartial *stored,
 				   const AevonPartial *recomputed);
 static Jsonb *partial_document(const AevonComparison *state, const AevonPartial *partial);
+static void push_sketches(AevonJson *json, const AevonMeasure *measure,
+						  const AevonPartial *partial);
 static Jsonb *fault_document(const AevonComparison *state, const char *fault);
 static void push_dims(AevonJson *json, const AevonDims *dims);
 static void write_piece(const AevonMeasure *measure, const AevonRecount *recount);
@@ -140,25 +138,28 @@ void
 aevon_compare_rows(AevonComparison *state)
 {
 	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
-		check_tier_rows(state, tier);
+	{
+		if (aevon_tier_kept(tier, state->measure))
+			check_tier_rows(state, tier);
+	}
 }
 
 bool
 aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
 					  const AevonPacked *minutes)
 {
-	AevonPacked *days = days_of(minutes);
 	bool		any = false;
 
 	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
 	{
 		Collected	stored = {
 			.home = CurrentMemoryContext,
-			.from = from / tiers[tier].minutes,
-			.until = until / tiers[tier].minutes,
+			.from = from / aevon_tier_minutes(tier),
+			.until = until / aevon_tier_minutes(tier),
 		};
 
-		any |= compare_tier(state, tier, tier == AEVON_TIER_1M ? minutes : days, &stored);
+		if (aevon_tier_kept(tier, state->measure))
+			any |= compare_tier(state, tier, coarser(minutes, tier), &stored);
 	}
 	return any;
 }
@@ -169,7 +170,10 @@ aevon_compare_next_stored(const AevonComparison *state, int64 from)
 	int64		next = AEVON_COMPARE_NONE;
 
 	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
-		next = Min(next, next_stored_minute(state, tier, from));
+	{
+		if (aevon_tier_kept(tier, state->measure))
+			next = Min(next, next_stored_minute(state, tier, from));
+	}
 	return next;
 }
 
@@ -203,20 +207,27 @@ aevon_compare_empty(const AevonMeasure *measure, int32 subject_key)
 	Datum		values[2] = {Int32GetDatum(measure->measure_key), Int32GetDatum(subject_key)};
 
 	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1M, values, NULL, false);
+	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1H, values, NULL, false);
 	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1D, values, NULL, false);
 }
 
 void
-aevon_compare_write(AevonStore *store, const AevonSeries *series, const AevonPacked *minutes)
+aevon_compare_write(AevonStore *store, const AevonMeasure *measure, const AevonSeries *series,
+					const AevonPacked *minutes)
 {
-	AevonPacked *days = days_of(minutes);
 	bool		made;
 	int64		series_key = aevon_store_make_series(store, series, &made);
+	const AevonPacked *windows = minutes;
 
-	write_tier(store, series_key, AEVON_TIER_1M, minutes);
-	write_tier(store, series_key, AEVON_TIER_1D, days);
-	for (int i = 0; i < days->count; i++)
-		aevon_store_touch(store, series_key, days->entries[i].window);
+	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
+	{
+		if (!aevon_tier_kept(tier, measure))
+			continue;
+		windows = coarser(minutes, tier);
+		write_tier(store, series_key, tier, windows);
+	}
+	for (int i = 0; i < windows->count; i++)
+		aevon_store_touch(store, series_key, windows->entries[i].window);
 }
 
 static void
@@ -235,7 +246,7 @@ check_row(void *context, int64 first_window, const bytea *bytes)
 	AevonComparison *state = check->state;
 	AevonDifference difference = {
 		.tier = check->tier,
-		.what = tiers[check->tier].what,
+		.what = tier_names[check->tier],
 		.series_key = state->series_key,
 		.unreadable = true,
 	};
@@ -253,7 +264,7 @@ check_row(void *context, int64 first_window, const bytea *bytes)
 			 packed.last != again.last))
 		{
 			difference.unreadable = false;
-			difference.window_start = packed.entries[0].window * tiers[check->tier].minutes *
+			difference.window_start = packed.entries[0].window * aevon_tier_minutes(check->tier) *
 				AEVON_MINUTE;
 			difference.stored = partial_document(state, &packed.merged);
 			difference.recomputed = partial_document(state, &again.merged);
@@ -273,7 +284,7 @@ check_row(void *context, int64 first_window, const bytea *bytes)
 static const char *
 row_fault(const RowCheck *check, int64 first_window, const AevonPacked *packed)
 {
-	int64		minutes = tiers[check->tier].minutes;
+	int64		minutes = aevon_tier_minutes(check->tier);
 
 	for (int i = 0; i < packed->count; i++)
 	{
@@ -315,7 +326,7 @@ decode_safely(const bytea *bytes, AevonPacked *packed)
 static int64
 next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from)
 {
-	int64		minutes = tiers[tier].minutes;
+	int64		minutes = aevon_tier_minutes(tier);
 	AevonVisit	visit = {tier, state->series_key, from / minutes, AEVON_COMPARE_END / minutes, NULL,
 	DT_NOEND, NULL};
 	Collected	stored = {
@@ -330,15 +341,20 @@ next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from)
 	return aevon_window_of(stored.least * minutes, MINUTES_A_DAY) * MINUTES_A_DAY;
 }
 
-static AevonPacked *
-days_of(const AevonPacked *minutes)
+/* The minutes merged by windows of the tier. */
+static const AevonPacked *
+coarser(const AevonPacked *minutes, AevonTier tier)
 {
-	AevonPacked *days = palloc0(sizeof(AevonPacked));
+	AevonPacked *merged;
 
+	if (tier == AEVON_TIER_1M)
+		return minutes;
+	merged = palloc0(sizeof(AevonPacked));
 	for (int i = 0; i < minutes->count; i++)
-		aevon_packed_add(days, aevon_window_of(minutes->entries[i].window, MINUTES_A_DAY),
+		aevon_packed_add(merged, aevon_window_of(minutes->entries[i].window,
+												 aevon_tier_minutes(tier)),
 						 &minutes->entries[i].partial);
-	return days;
+	return merged;
 }
 
 static bool
@@ -434,6 +450,8 @@ equal_partials(const AevonPartial *a, const AevonPartial *b)
 	if (a->min_stamp != b->min_stamp || a->max_stamp != b->max_stamp ||
 		a->min_ingested != b->min_ingested || a->max_ingested != b->max_ingested)
 		return false;
+	if (!aevon_partial_equal_sketches(a, b))
+		return false;
 	if (a->event_count == a->skipped)
 		return true;
 	return aevon_decimal_compare(&a->sum, &b->sum) == 0 &&
@@ -458,9 +476,9 @@ report(AevonComparison *state, AevonTier tier, int64 window, const AevonPartial 
 {
 	AevonDifference difference = {
 		.tier = tier,
-		.what = tiers[tier].what,
+		.what = tier_names[tier],
 		.series_key = state->series_key,
-		.window_start = window * tiers[tier].minutes * AEVON_MINUTE,
+		.window_start = window * aevon_tier_minutes(tier) * AEVON_MINUTE,
 	};
 
 	if (stored != NULL)
@@ -481,8 +499,9 @@ partial_document(const AevonComparison *state, const AevonPartial *partial)
 	aevon_json_number(&json, "event_count", int64_to_numeric(partial->event_count));
 	aevon_json_number(&json, "skipped", int64_to_numeric(partial->skipped));
 	aevon_json_number(&json, "late_count", int64_to_numeric(partial->late));
-	for (int op = AEVON_SUM; op <= AEVON_MAX && state->measure->value != NULL; op++)
-		aevon_json_number(&json, aevon_operator_name(op), aevon_fold_final(partial, op));
+	for (int i = AEVON_SUM; i <= AEVON_MAX && state->measure->value != NULL; i++)
+		aevon_json_number(&json, aevon_plain_operators[i].name,
+						  aevon_fold_final(partial, &aevon_plain_operators[i]));
 	if (partial->last != NULL)
 	{
 		aevon_json_number(&json, "last", aevon_decimal_to_numeric(&partial->last->value));
@@ -490,12 +509,36 @@ partial_document(const AevonComparison *state, const AevonPartial *partial)
 		aevon_json_text(&json, "last_principal", partial->last->principal);
 		aevon_json_text(&json, "last_event_id", partial->last->event_id);
 	}
+	push_sketches(&json, state->measure, partial);
 	aevon_json_number(&json, "min_stamp", int64_to_numeric(partial->min_stamp));
 	aevon_json_number(&json, "max_stamp", int64_to_numeric(partial->max_stamp));
 	aevon_json_time(&json, "first_ingested_at", partial->min_ingested);
 	aevon_json_time(&json, "last_ingested_at", partial->max_ingested);
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return aevon_json_finish(&json);
+}
+
+/* What they say, and a number that tells them apart when that is the same. */
+static void
+push_sketches(AevonJson *json, const AevonMeasure *measure, const AevonPartial *partial)
+{
+	StringInfoData buf;
+
+	if (!(measure->features & AEVON_KEEP_SKETCHES))
+		return;
+	initStringInfo(&buf);
+	if (measure->features & AEVON_KEEP_DISTINCT)
+		aevon_json_number(json, "distinct",
+						  aevon_fold_final(partial, &aevon_plain_operators[AEVON_DISTINCT]));
+	for (int i = 0; i < measure->quantile_count; i++)
+		aevon_json_number(json, measure->quantiles[i].name,
+						  aevon_fold_final(partial, &measure->quantiles[i]));
+	if (partial->quantiles != NULL)
+		aevon_quantiles_encode(&buf, partial->quantiles);
+	if (partial->distinct != NULL)
+		aevon_distinct_encode(&buf, partial->distinct);
+	aevon_json_number(json, "sketch_digest",
+					  int64_to_numeric(hash_bytes((const unsigned char *) buf.data, buf.len)));
 }
 
 static Jsonb *
@@ -536,7 +579,7 @@ write_piece(const AevonMeasure *measure, const AevonRecount *recount)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	store = aevon_store_open(GetActiveSnapshot(), true);
-	aevon_compare_write(store, &series, &minutes);
+	aevon_compare_write(store, measure, &series, &minutes);
 	aevon_store_close(store);
 	PopActiveSnapshot();
 	CommandCounterIncrement();

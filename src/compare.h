@@ -21,7 +21,7 @@
 typedef struct AevonDifference
 {
 	AevonTier	tier;
-	const char *what;			/* "bucket_1m" or "bucket_1d" */
+	const char *what;			/* "bucket_1m", "bucket_1h" or "bucket_1d" */
 	int64		series_key;		/* 0: there is no such series */
 	bool		unreadable;		/* a row without any readable window */
 	TimestampTz window_start;	/* unless unreadable */
@@ -90,7 +90,7 @@ extern int64 aevon_compare_next_event(const AevonRecount *recount, int64 from);
 extern void aevon_compare_empty(const AevonMeasure *measure, int32 subject_key);
 
 /* Write minutes of a series, of which the writable store holds nothing there. */
-extern void aevon_compare_write(AevonStore *store, const AevonSeries *series,
-								const AevonPacked *minutes);
+extern void aevon_compare_write(AevonStore *store, const AevonMeasure *measure,
+								const AevonSeries *series, const AevonPacked *minutes);
 
 #endif							/* AEVON_COMPARE_H */

@@ -94,7 +94,7 @@ aevon_comparesplit_rewrite(const AevonSplitSubject *subject)
 	MemoryContext own = AllocSetContextCreate(CurrentMemoryContext, "aevon repair of series",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext outer = MemoryContextSwitchTo(own);
-	Splitting	state = {.subject = subject, .table = aevon_dims_table_create()};
+	Splitting	state = {.subject = subject,.table = aevon_dims_table_create()};
 	int64		at;
 
 	aevon_compare_empty(subject->measure, subject->recount->subject_key);
@@ -279,7 +279,7 @@ write_part(Splitting *state, const AevonSplit *split, int64 from, int64 until)
 		if (recounted == NULL || recounted->windows.count == 0)
 			continue;
 		series.dims = recounted->dims;
-		aevon_compare_write(store, &series, &recounted->windows);
+		aevon_compare_write(store, subject->measure, &series, &recounted->windows);
 	}
 	aevon_store_close(store);
 	PopActiveSnapshot();

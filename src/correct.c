@@ -15,15 +15,14 @@
 #include "store.h"
 #include "voids.h"
 
-#define MINUTES_A_DAY 1440
-
 /* A minute of a series' subject that has to be summed up again. */
 typedef struct Target
 {
 	int64		minute;
 	int32		tenant_key;
 	int32		subject_key;	/* as in aevon.series */
-	int64		series_key;		/* 0: of every measure */
+	const AevonMeasure *measure;	/* NULL: every one */
+	int64		series_key;		/* of the measure */
 } Target;
 
 typedef struct Correcting
@@ -55,19 +54,20 @@ static void note_void(void *context, const AevonVoid *found);
 static void add_target(Correcting *state, const AevonVoid *found, int32 subject_key);
 static void sort_targets(Correcting *state);
 static int	compare_targets(const void *a, const void *b);
-static int64 write_subjects(Correcting *state, bool days);
+static int64 write_subjects(Correcting *state, AevonTier tier);
 static int64 write_combinations(Correcting *state, AevonStore *store, int measure,
 								const Target *targets, int count);
 static Corrected *append_corrected(Corrected *found, int *count, const AevonSplit *split,
 								   int64 minute);
 static int	write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 							const Target *subject, const Corrected *found, int count);
-static void note_written(Correcting *state, const Target *subject, int64 series_key,
-						 int64 minute);
+static void note_written(Correcting *state, const Target *subject, const AevonMeasure *measure,
+						 int64 series_key, int64 minute);
 static int	compare_corrected(const void *a, const void *b);
 static int	write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 						  int64 series_key, const Target *targets, int count);
-static int	write_days(AevonStore *store, int64 series_key, const Target *targets, int count);
+static int	write_coarse(AevonStore *store, int64 series_key, AevonTier tier,
+						 const Target *targets, int count);
 static AevonPartial *sum_minute(Correcting *state, const AevonMeasure *measure,
 								const Target *target);
 static AevonRecount recount_of(const Correcting *state, const Target *target);
@@ -89,8 +89,8 @@ aevon_correct_buckets(const AevonCorrection *correction, int64 *written)
 	if (state.count > 0)
 	{
 		sort_targets(&state);
-		*written += write_subjects(&state, false);
-		*written += write_subjects(&state, true);
+		for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
+			*written += write_subjects(&state, tier);
 		pfree(state.targets);
 	}
 	aevon_voids_close(state.voids);
@@ -176,9 +176,9 @@ compare_targets(const void *a, const void *b)
 	return x->minute < y->minute ? -1 : x->minute > y->minute ? 1 : 0;
 }
 
-/* Write the minutes, or the days, of all targets; what was written before is seen. */
+/* Write a tier's windows of all targets; what was written before is seen. */
 static int64
-write_subjects(Correcting *state, bool days)
+write_subjects(Correcting *state, AevonTier tier)
 {
 	const AevonCorrection *correction = state->correction;
 	AevonStore *store;
@@ -202,23 +202,25 @@ write_subjects(Correcting *state, bool days)
 			int64		series_key;
 			MemoryContext outer;
 
+			if (!aevon_tier_kept(tier, measure))
+				continue;
 			if (measure->dimension_count > 0)
 			{
-				if (!days)
+				if (tier == AEVON_TIER_1M)
 					written += write_combinations(state, store, i, targets, end - first);
 				continue;
 			}
 			series_key = aevon_store_find_series(store, &series);
 			outer = MemoryContextSwitchTo(state->scratch);
-			if (series_key != 0 && days)
-				written += write_days(store, series_key, targets, end - first);
+			if (series_key != 0 && tier != AEVON_TIER_1M)
+				written += write_coarse(store, series_key, tier, targets, end - first);
 			else if (series_key != 0)
 				written += write_minutes(state, store, measure, series_key, targets, end - first);
 			MemoryContextSwitchTo(outer);
 			MemoryContextReset(state->scratch);
 		}
 	}
-	for (int first = 0, end; days && first < state->written_count; first = end)
+	for (int first = 0, end; tier != AEVON_TIER_1M && first < state->written_count; first = end)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(state->scratch);
 		const Target *targets = &state->written[first];
@@ -226,7 +228,8 @@ write_subjects(Correcting *state, bool days)
 		for (end = first; end < state->written_count &&
 			 state->written[end].series_key == targets->series_key; end++)
 			CHECK_FOR_INTERRUPTS();
-		written += write_days(store, targets->series_key, targets, end - first);
+		if (aevon_tier_kept(tier, targets->measure))
+			written += write_coarse(store, targets->series_key, tier, targets, end - first);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(state->scratch);
 	}
@@ -318,13 +321,14 @@ write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measur
 	{
 		states[i].window = found[i].minute;
 		states[i].partial = found[i].partial;
-		note_written(state, subject, where.series_key, found[i].minute);
+		note_written(state, subject, measure, where.series_key, found[i].minute);
 	}
 	return aevon_store_merge(store, &where, states, count);
 }
 
 static void
-note_written(Correcting *state, const Target *subject, int64 series_key, int64 minute)
+note_written(Correcting *state, const Target *subject, const AevonMeasure *measure,
+			 int64 series_key, int64 minute)
 {
 	Target	   *target;
 
@@ -337,6 +341,7 @@ note_written(Correcting *state, const Target *subject, int64 series_key, int64 m
 	}
 	target = &state->written[state->written_count++];
 	*target = *subject;
+	target->measure = measure;
 	target->series_key = series_key;
 	target->minute = minute;
 }
@@ -370,24 +375,27 @@ write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 }
 
 static int
-write_days(AevonStore *store, int64 series_key, const Target *targets, int count)
+write_coarse(AevonStore *store, int64 series_key, AevonTier tier, const Target *targets,
+			 int count)
 {
-	AevonSeriesTier where = {series_key, AEVON_TIER_1D, true};
+	AevonSeriesTier where = {series_key, tier, true};
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
+	int64		minutes = aevon_tier_minutes(tier);
 	int			n = 0;
 
 	for (int i = 0; i < count; i++)
 	{
-		int64		day = aevon_window_of(targets[i].minute, MINUTES_A_DAY);
-		AevonVisit	visit = {AEVON_TIER_1M, series_key, day * MINUTES_A_DAY,
-		(day + 1) * MINUTES_A_DAY, NULL, DT_NOEND, NULL};
+		int64		window = aevon_window_of(targets[i].minute, minutes);
+		AevonVisit	visit = {AEVON_TIER_1M, series_key, window * minutes,
+		(window + 1) * minutes, NULL, DT_NOEND, NULL};
 
-		if (n > 0 && states[n - 1].window == day)
+		if (n > 0 && states[n - 1].window == window)
 			continue;
-		states[n].window = day;
+		states[n].window = window;
 		states[n].partial = palloc0(sizeof(AevonPartial));
 		aevon_store_visit(store, &visit, merge_state, &states[n++]);
-		aevon_store_touch(store, series_key, day);
+		if (tier == AEVON_TIER_1D)
+			aevon_store_touch(store, series_key, window);
 	}
 	return aevon_store_merge(store, &where, states, n);
 }
@@ -425,9 +433,9 @@ recount_of(const Correcting *state, const Target *target)
 static void
 merge_state(void *context, int64 window, const AevonPartial *partial)
 {
-	AevonWindowState *day = context;
-	MemoryContext outer = MemoryContextSwitchTo(GetMemoryChunkContext(day->partial));
+	AevonWindowState *into = context;
+	MemoryContext outer = MemoryContextSwitchTo(GetMemoryChunkContext(into->partial));
 
-	aevon_partial_merge(day->partial, partial);
+	aevon_partial_merge(into->partial, partial);
 	MemoryContextSwitchTo(outer);
 }

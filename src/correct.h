@@ -3,8 +3,8 @@
  *		Taking voided events out of buckets.
  *
  * min, max and last cannot be subtracted, so the minutes concerned are summed
- * up again from the log, and their days from the minutes.  Of a measure with
- * dimensions the series of voided events are.  Layer 2.
+ * up again from the log, and their hours and days from the minutes.  Of a
+ * measure with dimensions the series of voided events are.  Layer 2.
  */
 #ifndef AEVON_CORRECT_H
 #define AEVON_CORRECT_H

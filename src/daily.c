@@ -228,7 +228,7 @@ put_rule(void *context, const AevonRule *rule, int64 series_key)
 	label.principal = label.whole_tenant ? (Datum) 0 : CStringGetTextDatum(days->principal);
 	label.rule = CStringGetTextDatum(rule->name);
 	label.version = rule->version;
-	strlcpy(label.operator_name, aevon_operator_name(rule->operators[0]), NAMEDATALEN);
+	strlcpy(label.operator_name, rule->operators[0].name, NAMEDATALEN);
 	aevon_catalog_connect();
 	put_series(question->daily, &label, series_key);
 	aevon_catalog_finish();

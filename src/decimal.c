@@ -19,6 +19,9 @@
 #define FIXED_DIGITS 36
 #define BIG_TAG 0xff
 
+/* So many base-10000 digits always fit into 128 bits. */
+#define LEADING_DIGITS 9
+
 /* Sums of as many values as there may be have no more base-10000 digits. */
 #define MAX_WEIGHT 100
 
@@ -129,6 +132,26 @@ aevon_decimal_compare(const AevonDecimal *a, const AevonDecimal *b)
 	right = b->big ? b->big : numeric_from_fixed(b->mantissa, b->scale);
 	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(left),
 											 NumericGetDatum(right)));
+}
+
+void
+aevon_decimal_leading(const AevonDecimal *value, int128 *mantissa, int *exponent)
+{
+	NumericParts parts;
+	int			count;
+
+	*mantissa = value->mantissa;
+	*exponent = -value->scale;
+	if (value->big == NULL)
+		return;
+	take_apart(value->big, &parts);
+	count = Min(parts.count, LEADING_DIGITS);
+	*mantissa = 0;
+	for (int i = 0; i < count; i++)
+		*mantissa = *mantissa * NUMERIC_BASE + parts.digits[i];
+	if (parts.negative)
+		*mantissa = -*mantissa;
+	*exponent = (parts.weight - count + 1) * NUMERIC_BASE_DIGITS;
 }
 
 void

@@ -43,6 +43,12 @@ extern void aevon_decimal_add(AevonDecimal *into, const AevonDecimal *value);
 /* Replace `into` (all-zero: nothing yet) by a copy of `value`. */
 extern void aevon_decimal_copy(AevonDecimal *into, const AevonDecimal *value);
 
+/*
+ * The first digits of a value: mantissa * 10^exponent, towards zero, exact or
+ * of 33 digits at least.
+ */
+extern void aevon_decimal_leading(const AevonDecimal *value, int128 *mantissa, int *exponent);
+
 extern int	aevon_decimal_compare(const AevonDecimal *a, const AevonDecimal *b);
 extern void aevon_decimal_normalize(AevonDecimal *value);
 

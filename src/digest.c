@@ -11,6 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "utils/array.h"
@@ -42,7 +43,7 @@
 static void put_datum(StringInfo buf, Oid type, Datum value);
 static void put_array(StringInfo buf, Oid type, Datum value);
 static void put_integer(StringInfo buf, int64 number);
-static void put_document(StringInfo buf, Jsonb *document);
+static void put_container(StringInfo buf, JsonbContainer *container);
 static void put_scalar(StringInfo buf, const JsonbValue *value);
 static void put_number(StringInfo buf, Numeric number);
 static void put_bytes(StringInfo buf, char tag, const char *bytes, int length);
@@ -55,7 +56,7 @@ aevon_digest_content(const char *event_type, Jsonb *data, uint8 out[AEVON_DIGEST
 
 	initStringInfo(&buf);
 	put_bytes(&buf, TAG_STRING, event_type, strlen(event_type));
-	put_document(&buf, data);
+	put_container(&buf, &data->root);
 	hash_buffer(&buf, out);
 	pfree(buf.data);
 }
@@ -74,7 +75,7 @@ aevon_digest_event(const AevonEventIdentity *event, const uint8 content[AEVON_DI
 	pq_sendint64(&buf, event->occurred_at);
 	pq_sendint64(&buf, event->ingested_at);
 	if (event->metadata != NULL)
-		put_document(&buf, event->metadata);
+		put_container(&buf, &event->metadata->root);
 	else
 		appendStringInfoChar(&buf, TAG_ABSENT);
 	hash_buffer(&buf, out);
@@ -87,7 +88,7 @@ aevon_digest_document(Jsonb *document, uint8 out[AEVON_DIGEST_LENGTH])
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	put_document(&buf, document);
+	put_container(&buf, &document->root);
 	hash_buffer(&buf, out);
 	pfree(buf.data);
 }
@@ -107,6 +108,22 @@ aevon_digest_row(const AevonDigestRow *row, uint8 out[AEVON_DIGEST_LENGTH])
 	}
 	hash_buffer(&buf, out);
 	pfree(buf.data);
+}
+
+uint64
+aevon_digest_value(const JsonbValue *value)
+{
+	StringInfoData buf;
+	uint64		digest;
+
+	initStringInfo(&buf);
+	if (value->type == jbvBinary)
+		put_container(&buf, value->val.binary.data);
+	else
+		put_scalar(&buf, value);
+	digest = hash_bytes_extended((const unsigned char *) buf.data, buf.len, 0);
+	pfree(buf.data);
+	return digest;
 }
 
 int
@@ -158,7 +175,7 @@ put_datum(StringInfo buf, Oid type, Datum value)
 				break;
 			}
 		case JSONBOID:
-			put_document(buf, DatumGetJsonbP(value));
+			put_container(buf, &DatumGetJsonbP(value)->root);
 			break;
 		case INT8ARRAYOID:
 			put_array(buf, INT8OID, value);
@@ -206,9 +223,9 @@ put_integer(StringInfo buf, int64 number)
 }
 
 static void
-put_document(StringInfo buf, Jsonb *document)
+put_container(StringInfo buf, JsonbContainer *container)
 {
-	JsonbIterator *it = JsonbIteratorInit(&document->root);
+	JsonbIterator *it = JsonbIteratorInit(container);
 	JsonbValue	value;
 	JsonbIteratorToken token;
 

@@ -58,6 +58,12 @@ typedef struct AevonDigestRow
 
 extern void aevon_digest_row(const AevonDigestRow *row, uint8 out[AEVON_DIGEST_LENGTH]);
 
+/*
+ * 64 bits that are the same for values that jsonb calls equal, and differ for
+ * others as far as 64 bits can.
+ */
+extern uint64 aevon_digest_value(const JsonbValue *value);
+
 /* Depth of nesting; a scalar or flat object is 1. */
 extern int	aevon_digest_nesting(Jsonb *document);
 

@@ -9,18 +9,20 @@
 #include "utils/fmgrprotos.h"
 
 #include "dictionary.h"
+#include "digest.h"
 #include "fold.h"
 
+static void take_value(const AevonMeasure *measure, AevonContribution *contribution);
 static TimestampTz day_end(TimestampTz at);
 static void offer_event_as_last(const AevonContribution *contribution, AevonPartial *partial);
 static Numeric average(const AevonPartial *partial);
+static Numeric quantile(const AevonPartial *partial, int32 parts);
 
 bool
 aevon_fold_evaluate(const AevonMeasure *measure, AevonLogRow *row,
 					AevonContribution *contribution)
 {
 	AevonMatch	match = AEVON_MATCH_YES;
-	Numeric		number;
 
 	if (measure->type_key != 0 && measure->type_key != row->type_key)
 		return false;
@@ -37,8 +39,8 @@ aevon_fold_evaluate(const AevonMeasure *measure, AevonLogRow *row,
 		return true;
 	if (measure->value == NULL)
 		contribution->has_value = true; /* the number 0: nothing to skip */
-	else if (aevon_path_number(measure->value, aevon_log_row_data(row), &number))
-		contribution->has_value = aevon_decimal_from_numeric(number, &contribution->value);
+	else
+		take_value(measure, contribution);
 	return true;
 }
 
@@ -58,14 +60,18 @@ aevon_fold_apply(const AevonMeasure *measure, const AevonContribution *contribut
 	aevon_partial_merge(partial, &one);
 	if ((measure->features & AEVON_KEEP_LAST) && contribution->has_value)
 		offer_event_as_last(contribution, partial);
+	if ((measure->features & AEVON_KEEP_QUANTILES) && contribution->has_value)
+		aevon_partial_add_quantile(partial, &contribution->value);
+	if (contribution->has_digest)
+		aevon_partial_add_distinct(partial, contribution->digest);
 }
 
 Numeric
-aevon_fold_final(const AevonPartial *partial, AevonOperator op)
+aevon_fold_final(const AevonPartial *partial, const AevonOperator *op)
 {
 	bool		any = partial->event_count > partial->skipped;
 
-	switch (op)
+	switch (op->statistic)
 	{
 		case AEVON_COUNT:
 			return int64_to_numeric(partial->event_count);
@@ -79,8 +85,32 @@ aevon_fold_final(const AevonPartial *partial, AevonOperator op)
 			return any ? average(partial) : NULL;
 		case AEVON_LAST:
 			return partial->last ? aevon_decimal_to_numeric(&partial->last->value) : NULL;
+		case AEVON_DISTINCT:
+			return int64_to_numeric(partial->distinct == NULL ? 0 :
+									Min(aevon_distinct_count(partial->distinct),
+										partial->event_count));
+		case AEVON_QUANTILE:
+			return partial->quantiles ? quantile(partial, op->parts) : NULL;
 	}
 	return NULL;
+}
+
+static void
+take_value(const AevonMeasure *measure, AevonContribution *contribution)
+{
+	JsonbValue	item;
+
+	if (aevon_path_item(measure->value, aevon_log_row_data(contribution->row),
+						&item) != AEVON_MATCH_YES)
+		return;
+	if (item.type == jbvNumeric)
+		contribution->has_value = aevon_decimal_from_numeric(item.val.numeric,
+															 &contribution->value);
+	if ((measure->features & AEVON_KEEP_DISTINCT) && item.type != jbvNull)
+	{
+		contribution->has_digest = true;
+		contribution->digest = aevon_digest_value(&item);
+	}
 }
 
 static TimestampTz
@@ -117,4 +147,25 @@ average(const AevonPartial *partial)
 
 	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale,
 											   NumericGetDatum(quotient)));
+}
+
+/*
+ * With six digits, unless it lies outside of what was measured: then the
+ * nearest that was.
+ */
+static Numeric
+quantile(const AevonPartial *partial, int32 parts)
+{
+	char		digits[32];
+	AevonDecimal value = {0};
+
+	snprintf(digits, sizeof(digits), "%.5e", aevon_quantiles_at(partial->quantiles, parts));
+	value.big = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(digits),
+													ObjectIdGetDatum(InvalidOid),
+													Int32GetDatum(-1)));
+	if (aevon_decimal_compare(&value, &partial->max) > 0)
+		return aevon_decimal_to_numeric(&partial->max);
+	if (aevon_decimal_compare(&value, &partial->min) < 0)
+		return aevon_decimal_to_numeric(&partial->min);
+	return aevon_decimal_to_numeric(&value);
 }

@@ -19,6 +19,9 @@ typedef struct AevonContribution
 {
 	bool		has_value;
 	AevonDecimal value;
+	bool		has_digest;		/* only where distinct is kept: there is a
+								 * JSON value, of any type but null */
+	uint64		digest;
 	AevonLogRow *row;
 } AevonContribution;
 
@@ -38,6 +41,6 @@ extern void aevon_fold_apply(const AevonMeasure *measure,
 							 const AevonContribution *contribution, AevonPartial *partial);
 
 /* One operator's final value; NULL: there is none. */
-extern Numeric aevon_fold_final(const AevonPartial *partial, AevonOperator op);
+extern Numeric aevon_fold_final(const AevonPartial *partial, const AevonOperator *op);
 
 #endif							/* AEVON_FOLD_H */

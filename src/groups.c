@@ -25,8 +25,6 @@
 #define MAX_GROUPS 200000
 #define MAX_GROUP_BYTES (64 * 1024 * 1024)
 
-#define MINUTES_A_DAY 1440
-
 typedef struct GroupKey
 {
 	int64		minute;
@@ -117,6 +115,7 @@ static int	choose_groups(AevonGroups *groups, FoldGroup **list, int count, const
 static int	merge_minutes(FoldGroup **groups, int count, bool last, AevonWindowState *states);
 static int	write_series(AevonFolded *folded, AevonStore *store, const FoldGroup *group,
 						 AevonWindowState *states, int count);
+static AevonWindowState *coarser(const AevonWindowState *states, int *count, int64 unit);
 static bool same_series(const FoldGroup *a, const FoldGroup *b);
 static int	compare_combinations(const void *a, const void *b);
 static int	compare_series(const void *a, const void *b);
@@ -437,7 +436,7 @@ merge_minutes(FoldGroup **groups, int count, bool last, AevonWindowState *states
 	return n;
 }
 
-/* Minutes of one series into its minutes and, merged by day, into its days. */
+/* Minutes of one series into its minutes and, merged, into its coarser tiers. */
 static int
 write_series(AevonFolded *folded, AevonStore *store, const FoldGroup *group,
 			 AevonWindowState *states, int count)
@@ -448,28 +447,44 @@ write_series(AevonFolded *folded, AevonStore *store, const FoldGroup *group,
 	int64		series_key = aevon_store_make_series(store, &series, &made);
 	AevonSeriesTier where = {series_key, AEVON_TIER_1M, false};
 	int			written = aevon_store_merge(store, &where, states, count);
-	AevonWindowState *days = palloc(count * sizeof(AevonWindowState));
-	int			n = 0;
+	int64		minutes = 1;
 
 	CHECK_FOR_INTERRUPTS();
 	if (made && group->dims != NULL)
 		folded->series_count++;
-	for (int i = 0; i < count; i++)
+	for (where.tier = AEVON_TIER_1H; where.tier < AEVON_TIER_COUNT; where.tier++)
 	{
-		int64		day = aevon_window_of(states[i].window, MINUTES_A_DAY);
-
-		if (n == 0 || days[n - 1].window != day)
-		{
-			days[n].window = day;
-			days[n++].partial = palloc0(sizeof(AevonPartial));
-		}
-		aevon_partial_merge(days[n - 1].partial, states[i].partial);
+		if (!aevon_tier_kept(where.tier, folded->measure))
+			continue;
+		states = coarser(states, &count, aevon_tier_minutes(where.tier) / minutes);
+		minutes = aevon_tier_minutes(where.tier);
+		written += aevon_store_merge(store, &where, states, count);
 	}
-	where.tier = AEVON_TIER_1D;
-	written += aevon_store_merge(store, &where, days, n);
-	for (int i = 0; i < n; i++)
-		aevon_store_touch(store, series_key, days[i].window);
+	for (int i = 0; i < count; i++)
+		aevon_store_touch(store, series_key, states[i].window);
 	return written;
+}
+
+/* The states merged by windows `unit` times as long. */
+static AevonWindowState *
+coarser(const AevonWindowState *states, int *count, int64 unit)
+{
+	AevonWindowState *merged = palloc(*count * sizeof(AevonWindowState));
+	int			n = 0;
+
+	for (int i = 0; i < *count; i++)
+	{
+		int64		window = aevon_window_of(states[i].window, unit);
+
+		if (n == 0 || merged[n - 1].window != window)
+		{
+			merged[n].window = window;
+			merged[n++].partial = palloc0(sizeof(AevonPartial));
+		}
+		aevon_partial_merge(merged[n - 1].partial, states[i].partial);
+	}
+	*count = n;
+	return merged;
 }
 
 static bool

@@ -69,7 +69,7 @@ put_row(const AevonRule *rule, HeapTuple tuple, TupleDesc descriptor, ReturnSetI
 {
 	Datum		stored[10];
 	bool		absent[10];
-	const char *primary = aevon_operator_name(rule->operators[0]);
+	const char *primary = rule->operators[0].name;
 	Numeric		value;
 	Numeric		delta;
 	Datum		values[COLUMNS];

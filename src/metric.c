@@ -20,14 +20,20 @@ aevon_metric_stats(const AevonMeasure *measure, const AevonPartial *partial)
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
 	aevon_json_number(&json, "skipped", int64_to_numeric(partial->skipped));
-	for (int op = 0; op < AEVON_OPERATOR_COUNT; op++)
+	for (int i = 0; i < AEVON_QUANTILE; i++)
 	{
-		if (op != AEVON_COUNT && measure->value == NULL)
+		const AevonOperator *op = &aevon_plain_operators[i];
+
+		if (i != AEVON_COUNT && measure->value == NULL)
 			continue;
-		if (op == AEVON_LAST && !(measure->features & AEVON_KEEP_LAST))
+		if ((i == AEVON_LAST && !(measure->features & AEVON_KEEP_LAST)) ||
+			(i == AEVON_DISTINCT && !(measure->features & AEVON_KEEP_DISTINCT)))
 			continue;
-		aevon_json_number(&json, aevon_operator_name(op), aevon_fold_final(partial, op));
+		aevon_json_number(&json, op->name, aevon_fold_final(partial, op));
 	}
+	for (int i = 0; i < measure->quantile_count; i++)
+		aevon_json_number(&json, measure->quantiles[i].name,
+						  aevon_fold_final(partial, &measure->quantiles[i]));
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return aevon_json_finish(&json);
 }
@@ -78,5 +84,6 @@ aevon_metric_number(const Jsonb *document, const char *key)
 static bool
 starts_at_zero(const char *key)
 {
-	return strcmp(key, "count") == 0 || strcmp(key, "skipped") == 0 || strcmp(key, "sum") == 0;
+	return strcmp(key, "count") == 0 || strcmp(key, "skipped") == 0 ||
+		strcmp(key, "sum") == 0 || strcmp(key, "distinct") == 0;
 }

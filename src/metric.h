@@ -15,8 +15,8 @@
 #include "rule.h"
 
 /*
- * {count, skipped} and, if the measure has a value, {sum, min, max, avg} and
- * {last} if it is kept: exact numbers, null where there is none.  Equal states
+ * {count, skipped} and, if the measure has a value, {sum, min, max, avg}, and
+ * {last}, {distinct} and the quantiles that are kept: numbers, null where there is none.  Equal states
  * give equal documents.
  */
 extern Jsonb *aevon_metric_stats(const AevonMeasure *measure, const AevonPartial *partial);
@@ -24,7 +24,7 @@ extern Jsonb *aevon_metric_stats(const AevonMeasure *measure, const AevonPartial
 /*
  * What changed from one document to the next: new less old for each number of
  * `now`; null where either is null, save that before the first snapshot
- * (`before` NULL) count, skipped and sum were 0.
+ * (`before` NULL) count, skipped, sum and distinct were 0.
  */
 extern Jsonb *aevon_metric_delta(const Jsonb *now, const Jsonb *before);
 

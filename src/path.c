@@ -318,7 +318,11 @@ ask_engine(const AevonPath *path, Jsonb *document, JsonbValue *item)
 			Jsonb	   *found = DatumGetJsonbP(result);
 
 			if (!JsonbExtractScalar(&found->root, item))
+			{
 				item->type = jbvBinary;
+				item->val.binary.data = &found->root;
+				item->val.binary.len = VARSIZE(found) - VARHDRSZ;
+			}
 			match = AEVON_MATCH_YES;
 		}
 	}

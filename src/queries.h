@@ -71,11 +71,11 @@ AEVON_QUERY(NEWEST_EVENTS_OF_TENANT,
 	INT4OID, INT4OID, INT8OID, INT8OID)
 AEVON_QUERY(ADD_MEASURE,
 	"INSERT INTO aevon.measures (measure_key, tenant_key, features, event_type, value,"
-	" filter, dimensions, fingerprint, created_at, rollups)"
-	" VALUES (pg_catalog.nextval('aevon.measure_key_seq'), $1, $2, $3, $4, $5, $6, $7, $8, $9)"
+	" filter, dimensions, fingerprint, created_at, rollups, quantiles)"
+	" VALUES (pg_catalog.nextval('aevon.measure_key_seq'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 	" RETURNING measure_key",
 	INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, BYTEAOID, TIMESTAMPTZOID,
-	TEXTARRAYOID)
+	TEXTARRAYOID, TEXTARRAYOID)
 AEVON_QUERY(ADD_CHECKPOINT,
 	"INSERT INTO aevon.sweep_checkpoints (cut_xmax, measure_key, cut_xip) VALUES (0, $1, '{}')",
 	INT4OID)
@@ -170,9 +170,9 @@ AEVON_QUERY(CLEAR_BUCKETS_1D,
 	" ON x.series_key OPERATOR(pg_catalog.=) s.series_key"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 LIMIT $2))",
 	INT4OID, INT8OID)
-AEVON_QUERY(CLEAR_SKETCHES,
-	"DELETE FROM aevon.sketches WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-	"SELECT x.ctid FROM aevon.series s JOIN aevon.sketches x"
+AEVON_QUERY(CLEAR_BUCKETS_1H,
+	"DELETE FROM aevon.buckets_1h WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT x.ctid FROM aevon.series s JOIN aevon.buckets_1h x"
 	" ON x.series_key OPERATOR(pg_catalog.=) s.series_key"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 LIMIT $2))",
 	INT4OID, INT8OID)
@@ -376,8 +376,8 @@ AEVON_QUERY(EMPTY_BUCKETS_1D,
 	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"
 	" AND s.measure_key OPERATOR(pg_catalog.=) $1",
 	INT4OID)
-AEVON_QUERY(EMPTY_SKETCHES,
-	"DELETE FROM aevon.sketches b USING aevon.series s"
+AEVON_QUERY(EMPTY_BUCKETS_1H,
+	"DELETE FROM aevon.buckets_1h b USING aevon.series s"
 	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"
 	" AND s.measure_key OPERATOR(pg_catalog.=) $1",
 	INT4OID)
@@ -508,6 +508,11 @@ AEVON_QUERY(NEXT_OF_TENANT,
 	INT4OID, TIMESTAMPTZOID)
 AEVON_QUERY(DELETE_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
+	INT4OID, INT4OID)
+AEVON_QUERY(DELETE_BUCKETS_1H,
+	"DELETE FROM aevon.buckets_1h b USING aevon.series s"
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
 	INT4OID, INT4OID)

@@ -1,6 +1,6 @@
 /*
  * reader.c
- *		Reading: edges, packed minutes, packed days and tail, merged.
+ *		Reading: edges, packed minutes, hours and days, and tail, merged.
  *
  * Each event of the range is met exactly once per measure.  The partial
  * minutes at the ends are read raw, whether swept or not; between them, events
@@ -27,8 +27,6 @@
 #include "log.h"
 #include "reader.h"
 #include "voids.h"
-
-#define MINUTES_A_DAY 1440
 
 /*
  * The tail is read by stamp, all principals' together.  If it is longer than
@@ -88,8 +86,7 @@ typedef struct Tail
 	int		   *members;		/* indexes into sums */
 	Sum		   *sums;
 	int64		events;
-	AevonWindowSet corrected;	/* minutes that the buckets have wrong, */
-	AevonWindowSet corrected_days;	/* and their days */
+	AevonWindowSet corrected[AEVON_TIER_COUNT]; /* what the buckets have wrong */
 } Tail;
 
 typedef struct VisitContext
@@ -123,10 +120,9 @@ static AevonPartial *partial_of(Sum *sum, TimestampTz window);
 static void read_buckets(Reader *reader, Tail *tail, int which);
 static void find_corrected(Reader *reader, Tail *tail);
 static void note_correction(void *context, const AevonVoid *found);
-static void read_tiers(Reader *reader, Part *part);
-static void read_days(Part *part, int64 from, int64 until);
-static void read_minutes(Part *part, int64 from, int64 until);
-static void visit(Part *part, const AevonVisit *range, int64 unit, AevonWindowSet *opened);
+static void read_span(Part *part, int64 from, int64 until, AevonTier tier);
+static void read_tier(Part *part, AevonTier tier, int64 from, int64 until);
+static void visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opened);
 static void read_raw(Reader *reader, const Tail *tail, const AevonWindowSet *minutes,
 					 const int *members, int count);
 static bool row_counts(Reader *reader, const AevonLogRow *row, bool by_time);
@@ -176,7 +172,8 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 			find_corrected(&reader, &tails[i]);
 			for (int k = 0; k < tails[i].count; k++)
 				read_buckets(&reader, &tails[i], tails[i].members[k]);
-			read_raw(&reader, &tails[i], &tails[i].corrected, tails[i].members, tails[i].count);
+			read_raw(&reader, &tails[i], &tails[i].corrected[AEVON_TIER_1M], tails[i].members,
+					 tails[i].count);
 		}
 		aevon_store_close(reader.store);
 		for (int i = 0; i < tail_count; i++)
@@ -319,7 +316,7 @@ read_buckets(Reader *reader, Tail *tail, int which)
 	if (part.series_key == 0)
 		return;
 
-	read_tiers(reader, &part);
+	read_span(&part, reader->low, reader->high, AEVON_TIER_1D);
 	aevon_windowset_sort(&part.opened);
 	read_raw(reader, tail, &part.opened, &which, 1);
 }
@@ -333,6 +330,7 @@ static void
 find_corrected(Reader *reader, Tail *tail)
 {
 	const AevonQuestion *question = reader->question;
+	AevonWindowSet *minutes = &tail->corrected[AEVON_TIER_1M];
 	VoidContext context = {reader, tail};
 	AevonVoidRange range;
 
@@ -359,10 +357,14 @@ find_corrected(Reader *reader, Tail *tail)
 		aevon_voids_visit(reader->voids, &range, note_correction, &context);
 	}
 
-	aevon_windowset_sort(&tail->corrected);
-	for (int i = 0; i < tail->corrected.count; i++)
-		aevon_windowset_add(&tail->corrected_days,
-							aevon_window_of(tail->corrected.windows[i], MINUTES_A_DAY));
+	aevon_windowset_sort(minutes);
+	for (int tier = AEVON_TIER_1H; tier < AEVON_TIER_COUNT; tier++)
+	{
+		for (int i = 0; i < minutes->count; i++)
+			aevon_windowset_add(&tail->corrected[tier],
+								aevon_window_of(minutes->windows[i], aevon_tier_minutes(tier)));
+		aevon_windowset_sort(&tail->corrected[tier]);
+	}
 }
 
 static void
@@ -374,71 +376,78 @@ note_correction(void *context, const AevonVoid *found)
 	if (minute < where->reader->low || minute >= where->reader->high ||
 		!aevon_cut_contains(where->tail->cut, found->event_stamp))
 		return;
-	aevon_windowset_add(&where->tail->corrected, minute);
+	aevon_windowset_add(&where->tail->corrected[AEVON_TIER_1M], minute);
 }
 
-/* Whole days from the days' tier where windows can hold them, the rest by minutes. */
+/*
+ * The minutes [from, until): whole windows of the tier from there where the
+ * grid's windows can hold them, the rest from finer ones.
+ */
 static void
-read_tiers(Reader *reader, Part *part)
+read_span(Part *part, int64 from, int64 until, AevonTier tier)
 {
-	int64		from = reader->low;
-	int64		until = reader->high;
-	int64		first_day = AEVON_WINDOW_MIN;
-	int64		end_day = AEVON_WINDOW_MAX;
+	const AevonGrid *grid = part->reader->question->grid;
+	int64		unit = aevon_tier_minutes(tier);
+	int64		first = AEVON_WINDOW_MIN;
+	int64		end = AEVON_WINDOW_MAX;
 
-	if (from != AEVON_WINDOW_MIN)
-		first_day = aevon_window_of(from + MINUTES_A_DAY - 1, MINUTES_A_DAY);
-	if (until != AEVON_WINDOW_MAX)
-		end_day = aevon_window_of(until, MINUTES_A_DAY);
-	if (first_day >= end_day || reader->question->grid->kind == AEVON_GRID_MINUTES)
+	if (tier == AEVON_TIER_1M)
 	{
-		read_minutes(part, from, until);
+		visit(part, tier, from, until, &part->opened);
 		return;
 	}
 	if (from != AEVON_WINDOW_MIN)
-		read_minutes(part, from, first_day * MINUTES_A_DAY);
-	read_days(part, first_day, end_day);
+		first = aevon_window_of(from + unit - 1, unit);
 	if (until != AEVON_WINDOW_MAX)
-		read_minutes(part, end_day * MINUTES_A_DAY, until);
+		end = aevon_window_of(until, unit);
+	if (first >= end || !aevon_tier_kept(tier, part->sum->measure) ||
+		(grid->kind == AEVON_GRID_MINUTES && grid->length % (unit * AEVON_MINUTE) != 0))
+	{
+		read_span(part, from, until, tier - 1);
+		return;
+	}
+	if (from != AEVON_WINDOW_MIN)
+		read_span(part, from, first * unit, tier - 1);
+	read_tier(part, tier, first, end);
+	if (until != AEVON_WINDOW_MAX)
+		read_span(part, end * unit, until, tier - 1);
 }
 
+/* Windows of a tier, and in the place of those that cannot be taken finer ones. */
 static void
-read_days(Part *part, int64 from, int64 until)
+read_tier(Part *part, AevonTier tier, int64 from, int64 until)
 {
-	const AevonWindowSet *corrected = &part->tail->corrected_days;
-	AevonVisit	days = {.tier = AEVON_TIER_1D,.from = from,.until = until,.except = corrected};
+	const AevonWindowSet *corrected = &part->tail->corrected[tier];
+	int64		unit = aevon_tier_minutes(tier);
 	AevonWindowSet opened = {0};
 	int			at = 0;
 
 	for (int i = aevon_windowset_find(corrected, from);
 		 i < corrected->count && corrected->windows[i] < until; i++)
 		aevon_windowset_add(&opened, corrected->windows[i]);
-	visit(part, &days, AEVON_DAY, &opened);
+	visit(part, tier, from, until, &opened);
 	aevon_windowset_sort(&opened);
 	while (aevon_windowset_next_run(&opened, &at, &from, &until))
-		read_minutes(part, from * MINUTES_A_DAY, until * MINUTES_A_DAY);
+		read_span(part, from * unit, until * unit, tier - 1);
 }
 
 static void
-read_minutes(Part *part, int64 from, int64 until)
-{
-	AevonVisit	minutes = {.tier = AEVON_TIER_1M,.from = from,.until = until,
-	.except = &part->tail->corrected};
-
-	visit(part, &minutes, AEVON_MINUTE, &part->opened);
-}
-
-/* Visit a range of a tier whose windows are `unit` long. */
-static void
-visit(Part *part, const AevonVisit *range, int64 unit, AevonWindowSet *opened)
+visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opened)
 {
 	const AevonQuestion *question = part->reader->question;
-	VisitContext context = {part->reader, part->sum, unit, opened};
-	AevonVisit	visit = *range;
+	VisitContext context = {
+		part->reader, part->sum, aevon_tier_minutes(tier) * AEVON_MINUTE, opened
+	};
+	AevonVisit	visit = {
+		.tier = tier,
+		.series_key = part->series_key,
+		.from = from,
+		.until = until,
+		.grid = question->grid,
+		.as_of = question->as_of,
+		.except = &part->tail->corrected[tier],
+	};
 
-	visit.series_key = part->series_key;
-	visit.grid = question->grid;
-	visit.as_of = question->as_of;
 	aevon_store_visit(part->reader->store, &visit, take_state, &context);
 }
 

@@ -1,7 +1,7 @@
 /*
  * reader.h
  *		Reading: a range of time is raw events of its partial minutes, packed
- *		minutes, packed days, and the tail, merged by the one fold.
+ *		minutes, hours and days, and the tail, merged by the one fold.
  *
  * Layer 2.
  */

@@ -46,7 +46,7 @@ static void
 rebuild(const char *name, const char *tenant)
 {
 	static const AevonQuery steps[] = {
-		AEVON_QUERY_EMPTY_BUCKETS_1M, AEVON_QUERY_EMPTY_BUCKETS_1D, AEVON_QUERY_EMPTY_SKETCHES,
+		AEVON_QUERY_EMPTY_BUCKETS_1M, AEVON_QUERY_EMPTY_BUCKETS_1H, AEVON_QUERY_EMPTY_BUCKETS_1D,
 		AEVON_QUERY_EMPTY_CHECKPOINT
 	};
 	const AevonRule *rule;

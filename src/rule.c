@@ -15,6 +15,7 @@
 
 #include "catalog.h"
 #include "dictionary.h"
+#include "quantiles.h"
 #include "rule.h"
 
 /* A heap scan by a snapshot, row by row. */
@@ -32,13 +33,14 @@ typedef struct VersionRange
 	int			end;
 } VersionRange;
 
-static const char *const operator_names[AEVON_OPERATOR_COUNT] = {
-	[AEVON_COUNT] = "count",
-	[AEVON_SUM] = "sum",
-	[AEVON_MIN] = "min",
-	[AEVON_MAX] = "max",
-	[AEVON_AVG] = "avg",
-	[AEVON_LAST] = "last",
+const AevonOperator aevon_plain_operators[AEVON_QUANTILE] = {
+	[AEVON_COUNT] = {AEVON_COUNT, 0, "count"},
+	[AEVON_SUM] = {AEVON_SUM, 0, "sum"},
+	[AEVON_MIN] = {AEVON_MIN, 0, "min"},
+	[AEVON_MAX] = {AEVON_MAX, 0, "max"},
+	[AEVON_AVG] = {AEVON_AVG, 0, "avg"},
+	[AEVON_LAST] = {AEVON_LAST, 0, "last"},
+	[AEVON_DISTINCT] = {AEVON_DISTINCT, 0, "distinct"},
 };
 
 /*
@@ -49,6 +51,7 @@ static AevonRuleSet *kept_set;
 static MemoryContext kept_context;
 static Oid	kept_relation;
 
+static bool find_quantile(const char *name, AevonOperator *op);
 static AevonRuleSet *load_set(Snapshot snapshot, bool *complete);
 static void load_measures(AevonRuleSet *set, Snapshot snapshot, bool *complete);
 static void load_rules(AevonRuleSet *set, Snapshot snapshot);
@@ -57,7 +60,7 @@ static void close_reader(TableReader *reader);
 static void read_measure(TupleTableSlot *slot, AevonMeasure *measure, bool *complete);
 static void read_dimensions(TupleTableSlot *slot, AevonMeasure *measure);
 static void read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *rule);
-static void read_operators(Datum operators, AevonRule *rule);
+static AevonOperator *read_operators(TupleTableSlot *slot, int column, int *count);
 static int32 read_integer(TupleTableSlot *slot, int column);
 static char *read_text(TupleTableSlot *slot, int column);
 static AevonMeasure *find_measure(const AevonRuleSet *set, int32 measure_key);
@@ -72,26 +75,18 @@ static int	first_of_owner(const AevonRuleSet *set, int32 tenant_key, const char 
 static int	parse_version(const char *digits);
 static void raise_unknown(const char *name) pg_attribute_noreturn();
 
-const char *
-aevon_operator_name(AevonOperator op)
-{
-	return operator_names[op];
-}
-
 bool
 aevon_operator_find(const char *name, AevonOperator *op)
 {
-	int			i;
-
-	for (i = 0; i < AEVON_OPERATOR_COUNT; i++)
+	for (int i = 0; i < AEVON_QUANTILE; i++)
 	{
-		if (strcmp(operator_names[i], name) == 0)
+		if (strcmp(aevon_plain_operators[i].name, name) == 0)
 		{
-			*op = (AevonOperator) i;
+			*op = aevon_plain_operators[i];
 			return true;
 		}
 	}
-	return false;
+	return find_quantile(name, op);
 }
 
 const AevonRuleSet *
@@ -159,6 +154,38 @@ aevon_rule_measure(const AevonRuleSet *set, int32 measure_key)
 	if (measure != NULL)
 		compile_paths(set, measure);
 	return measure;
+}
+
+/*
+ * p50, p99.9: percents above 0 and below 100 with up to four decimals, and no
+ * zeros that could be left out, so that a quantile has one name.
+ */
+static bool
+find_quantile(const char *name, AevonOperator *op)
+{
+	const char *at = name + 1;
+	int32		unit = AEVON_QUANTILE_PARTS / 100;
+
+	if (name[0] != 'p' || strlen(name) > AEVON_OPERATOR_LENGTH)
+		return false;
+	memset(op, 0, sizeof(*op));
+	op->statistic = AEVON_QUANTILE;
+	strlcpy(op->name, name, sizeof(op->name));
+	for (; *at >= '0' && *at <= '9'; at++)
+		op->parts = op->parts * 10 + (*at - '0') * unit;
+	if (at == name + 1 || (name[1] == '0' && at > name + 2))
+		return false;
+	if (*at == '.')
+	{
+		for (at++; *at >= '0' && *at <= '9' && unit > 1; at++)
+		{
+			unit /= 10;
+			op->parts += (*at - '0') * unit;
+		}
+		if (at[-1] == '.' || at[-1] == '0')
+			return false;
+	}
+	return *at == '\0' && op->parts > 0 && op->parts < AEVON_QUANTILE_PARTS;
 }
 
 /* Load into the current memory context. */
@@ -243,6 +270,7 @@ read_measure(TupleTableSlot *slot, AevonMeasure *measure, bool *complete)
 	measure->value_text = read_text(slot, Anum_measures_value);
 	measure->filter_text = read_text(slot, Anum_measures_filter);
 	read_dimensions(slot, measure);
+	measure->quantiles = read_operators(slot, Anum_measures_quantiles, &measure->quantile_count);
 	if (strcmp(event_type, "*") != 0)
 	{
 		measure->type_key = aevon_dictionary_find(AEVON_DICTIONARY_EVENT_TYPE, 0, event_type);
@@ -289,7 +317,6 @@ read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *rule)
 {
 	char	   *state = read_text(slot, Anum_rules_state);
 	int32		measure_key = read_integer(slot, Anum_rules_measure_key);
-	bool		isnull;
 
 	memset(rule, 0, sizeof(*rule));
 	rule->rule_key = read_integer(slot, Anum_rules_rule_key);
@@ -298,7 +325,7 @@ read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *rule)
 	rule->name = read_text(slot, Anum_rules_name);
 	rule->state = strcmp(state, "building") == 0 ? AEVON_RULE_BUILDING :
 		strcmp(state, "active") == 0 ? AEVON_RULE_ACTIVE : AEVON_RULE_RETIRED;
-	read_operators(slot_getattr(slot, Anum_rules_operators, &isnull), rule);
+	rule->operators = read_operators(slot, Anum_rules_operators, &rule->operator_count);
 	rule->measure = find_measure(set, measure_key);
 	if (rule->measure == NULL)
 		ereport(ERROR,
@@ -306,24 +333,26 @@ read_rule(TupleTableSlot *slot, const AevonRuleSet *set, AevonRule *rule)
 				 errmsg("rule \"%s\" has no measure %d", rule->name, measure_key)));
 }
 
-static void
-read_operators(Datum operators, AevonRule *rule)
+static AevonOperator *
+read_operators(TupleTableSlot *slot, int column, int *count)
 {
+	bool		isnull;
+	ArrayType  *array = DatumGetArrayTypeP(slot_getattr(slot, column, &isnull));
+	AevonOperator *operators;
 	Datum	   *names;
-	int			i;
 
-	deconstruct_array(DatumGetArrayTypeP(operators), TEXTOID, -1, false, TYPALIGN_INT,
-					  &names, NULL, &rule->operator_count);
-	rule->operators = palloc(rule->operator_count * sizeof(AevonOperator));
-	for (i = 0; i < rule->operator_count; i++)
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, count);
+	operators = palloc(Max(*count, 1) * sizeof(AevonOperator));
+	for (int i = 0; i < *count; i++)
 	{
 		char	   *name = TextDatumGetCString(names[i]);
 
-		if (!aevon_operator_find(name, &rule->operators[i]))
+		if (!aevon_operator_find(name, &operators[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("rule \"%s\" has an unknown operator \"%s\"", rule->name, name)));
+					 errmsg("a rule has an unknown operator \"%s\"", name)));
 	}
+	return operators;
 }
 
 static int32

@@ -3,7 +3,7 @@
  *		Rules and what they measure.
  *
  * Rules that ask for the same thing (tenant, event type, value, filter,
- * dimensions, kept statistics) share a measure, and so series, buckets, cut
+ * dimensions, kept statistics, quantiles) share a measure, and so series, buckets, cut
  * and pass.  A measure lives as long as it has a checkpoint: once a sweep has
  * deleted that, the same question asked again gets a new measure, so that what
  * is left of the old one's buckets can be cleared at leisure.
@@ -21,20 +21,29 @@
 
 #include "path.h"
 
-typedef enum AevonOperator
+typedef enum AevonStatistic
 {
 	AEVON_COUNT,
 	AEVON_SUM,
 	AEVON_MIN,
 	AEVON_MAX,
 	AEVON_AVG,
-	AEVON_LAST
+	AEVON_LAST,
+	AEVON_DISTINCT,
+	AEVON_QUANTILE				/* the only one with more than one operator */
+} AevonStatistic;
+
+#define AEVON_OPERATOR_LENGTH 8 /* longest name: p99.9999 */
+
+typedef struct AevonOperator
+{
+	AevonStatistic statistic;
+	int32		parts;			/* of a quantile: of AEVON_QUANTILE_PARTS */
+	char		name[AEVON_OPERATOR_LENGTH + 1];	/* "count", "p99.9", ... */
 } AevonOperator;
 
-#define AEVON_OPERATOR_COUNT (AEVON_LAST + 1)
-
-/* "count", "sum", ... */
-extern const char *aevon_operator_name(AevonOperator op);
+/* The operators that are no quantiles, by statistic; AEVON_QUANTILE of them. */
+extern const AevonOperator aevon_plain_operators[AEVON_QUANTILE];
 
 /* The operator of a name; false if there is none. */
 extern bool aevon_operator_find(const char *name, AevonOperator *op);
@@ -61,6 +70,8 @@ typedef struct AevonMeasure
 	int32		tenant_key;		/* 0: every tenant */
 	int32		type_key;		/* 0: every event type */
 	int			features;		/* AEVON_KEEP_... */
+	int			quantile_count;
+	AevonOperator *quantiles;	/* those asked for, by rank */
 	AevonPath  *value;			/* NULL: no value, only counts */
 	AevonPath  *filter;			/* NULL: every event of the type */
 	int			dimension_count;

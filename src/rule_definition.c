@@ -18,14 +18,14 @@
 #include "rule_definition.h"
 #include "rule_dimensions.h"
 
-#define KNOWN_OPERATORS "count, sum, min, max, avg, last"
+#define KNOWN_OPERATORS "count, sum, min, max, avg, last, distinct, and quantiles such as p50 or p99.9"
 
 static void check_operators(const AevonRuleDefinition *definition);
 static void check_operator(const char *name);
-static bool is_planned_operator(const char *name);
 static void check_value_needed(const AevonRuleDefinition *definition);
 static char *canonical_path(const char *source, const char *what);
-static int	needed_features(const AevonRuleDefinition *definition);
+static void add_features(const AevonRuleDefinition *definition, AevonCanonicalRule *canonical);
+static int	compare_quantiles(const void *a, const void *b);
 static void add_part(StringInfo parts, const char *part);
 static void add_question(StringInfo parts, const AevonRuleDefinition *definition,
 						 const AevonCanonicalRule *canonical);
@@ -69,12 +69,14 @@ aevon_rule_canonicalize(const AevonRuleDefinition *definition, AevonCanonicalRul
 		canonical->filter = canonical_path(definition->filter, "filter");
 	canonical->dimensions = aevon_rule_dimensions(definition);
 	canonical->rollups = aevon_rule_rollups(definition, canonical->dimensions);
-	canonical->features = needed_features(definition);
+	add_features(definition, canonical);
 
 	initStringInfo(&parts);
 	add_part(&parts, "aevon measure");
 	add_question(&parts, definition, canonical);
 	add_part(&parts, psprintf("%d", canonical->features));
+	for (i = 0; i < canonical->quantile_count; i++)
+		add_part(&parts, canonical->quantiles[i].name);
 	digest_parts(&parts, canonical->measure);
 
 	resetStringInfo(&parts);
@@ -124,36 +126,16 @@ check_operator(const char *name)
 				 errmsg("an operator must not be null")));
 	if (aevon_operator_find(name, &op))
 		return;
-	if (is_planned_operator(name))
+	if (name[0] == 'p' && name[1] != '\0' && strspn(name + 1, "0123456789.") == strlen(name + 1))
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("operator \"%s\" is not supported yet", name),
-				 errhint("Supported are: %s.", KNOWN_OPERATORS)));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not a quantile", aevon_error_excerpt(name)),
+				 errdetail("A quantile is p and a percentage above 0 and below 100, with at most four decimals and no zeros that could be left out."),
+				 errhint("Write p5, p50 or p99.9, for example.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown operator \"%s\"", name),
+			 errmsg("unknown operator \"%s\"", aevon_error_excerpt(name)),
 			 errhint("Known operators are: %s.", KNOWN_OPERATORS)));
-}
-
-/* "distinct", or a quantile: p50, p99.9; above 0 and below 100. */
-static bool
-is_planned_operator(const char *name)
-{
-	size_t		whole;
-	size_t		fraction;
-
-	if (strcmp(name, "distinct") == 0)
-		return true;
-	if (name[0] != 'p')
-		return false;
-	name++;
-	whole = strspn(name, "0123456789");
-	if (whole < 1 || whole > 2)
-		return false;
-	fraction = name[whole] == '.' ? strspn(name + whole + 1, "0123456789") : 0;
-	if (name[whole] == '.' ? fraction == 0 || name[whole + 1 + fraction] != '\0' : name[whole] != '\0')
-		return false;
-	return strspn(name, "0.") < strlen(name);
 }
 
 static void
@@ -164,7 +146,7 @@ check_value_needed(const AevonRuleDefinition *definition)
 	if (definition->value != NULL)
 		return;
 	for (i = 0; i < definition->operator_count; i++)
-		if (strcmp(definition->operators[i], aevon_operator_name(AEVON_COUNT)) != 0)
+		if (strcmp(definition->operators[i], aevon_plain_operators[AEVON_COUNT].name) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("operator \"%s\" needs a value", definition->operators[i]),
@@ -184,15 +166,35 @@ canonical_path(const char *source, const char *what)
 	return pstrdup(aevon_path_text(aevon_path_compile(source, what)));
 }
 
-static int
-needed_features(const AevonRuleDefinition *definition)
+/* What has to be kept beyond count, sum, min and max. */
+static void
+add_features(const AevonRuleDefinition *definition, AevonCanonicalRule *canonical)
 {
-	int			i;
+	canonical->quantiles = palloc(definition->operator_count * sizeof(AevonOperator));
+	for (int i = 0; i < definition->operator_count; i++)
+	{
+		AevonOperator op;
 
-	for (i = 0; i < definition->operator_count; i++)
-		if (strcmp(definition->operators[i], aevon_operator_name(AEVON_LAST)) == 0)
-			return AEVON_KEEP_LAST;
-	return 0;
+		if (!aevon_operator_find(definition->operators[i], &op))
+			continue;
+		if (op.statistic == AEVON_LAST)
+			canonical->features |= AEVON_KEEP_LAST;
+		if (op.statistic == AEVON_DISTINCT)
+			canonical->features |= AEVON_KEEP_DISTINCT;
+		if (op.statistic == AEVON_QUANTILE)
+		{
+			canonical->features |= AEVON_KEEP_QUANTILES;
+			canonical->quantiles[canonical->quantile_count++] = op;
+		}
+	}
+	qsort(canonical->quantiles, canonical->quantile_count, sizeof(AevonOperator),
+		  compare_quantiles);
+}
+
+static int
+compare_quantiles(const void *a, const void *b)
+{
+	return ((const AevonOperator *) a)->parts - ((const AevonOperator *) b)->parts;
 }
 
 /* Length and bytes; all ones as length for a part that is not there. */

@@ -19,6 +19,8 @@ typedef struct AevonCanonicalRule
 	Jsonb	   *dimensions;		/* an object */
 	List	   *rollups;		/* names of dimensions; char * */
 	int			features;		/* AEVON_KEEP_... */
+	int			quantile_count;
+	AevonOperator *quantiles;	/* by rank */
 	uint8		fingerprint[AEVON_DIGEST_LENGTH];	/* of the rule */
 	uint8		measure[AEVON_DIGEST_LENGTH];	/* of what it measures */
 } AevonCanonicalRule;

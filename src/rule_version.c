@@ -59,6 +59,7 @@ static Datum text_or_null(const char *string, char *null);
 static Datum bytes(const uint8 *digest);
 static Datum operator_array(const AevonRuleDefinition *definition);
 static Datum name_array(List *names);
+static Datum quantile_array(const AevonCanonicalRule *canonical);
 static bool clear_leftovers(Datum now);
 
 int
@@ -225,8 +226,8 @@ static int32
 add_measure(const AevonRuleDefinition *definition, const AevonCanonicalRule *canonical,
 			int32 tenant_key)
 {
-	Datum		values[9];
-	char		nulls[] = "         ";
+	Datum		values[10];
+	char		nulls[] = "          ";
 	bool		isnull;
 
 	if (strcmp(definition->event_type, "*") != 0)
@@ -240,6 +241,7 @@ add_measure(const AevonRuleDefinition *definition, const AevonCanonicalRule *can
 	values[6] = bytes(canonical->measure);
 	values[7] = TimestampTzGetDatum(aevon_clock_now());
 	values[8] = name_array(canonical->rollups);
+	values[9] = quantile_array(canonical);
 	aevon_catalog_run(AEVON_QUERY_ADD_MEASURE, values, nulls, false);
 	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
@@ -328,6 +330,17 @@ name_array(List *names)
 										   TYPALIGN_INT));
 }
 
+static Datum
+quantile_array(const AevonCanonicalRule *canonical)
+{
+	Datum	   *names = palloc(Max(canonical->quantile_count, 1) * sizeof(Datum));
+
+	for (int i = 0; i < canonical->quantile_count; i++)
+		names[i] = CStringGetTextDatum(canonical->quantiles[i].name);
+	return PointerGetDatum(construct_array(names, canonical->quantile_count, TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
 /*
  * Delete a bounded part of what dead measures left.  A series with snapshots
  * stays: it says whose they are.
@@ -336,8 +349,8 @@ static bool
 clear_leftovers(Datum now)
 {
 	static const AevonQuery steps[] = {
-		AEVON_QUERY_CLEAR_BUCKETS_1M, AEVON_QUERY_CLEAR_BUCKETS_1D,
-		AEVON_QUERY_CLEAR_SKETCHES, AEVON_QUERY_CLEAR_TOUCHED_DAYS, AEVON_QUERY_CLEAR_SERIES
+		AEVON_QUERY_CLEAR_BUCKETS_1M, AEVON_QUERY_CLEAR_BUCKETS_1H,
+		AEVON_QUERY_CLEAR_BUCKETS_1D, AEVON_QUERY_CLEAR_TOUCHED_DAYS, AEVON_QUERY_CLEAR_SERIES
 	};
 	int64		room = CLEAR_ROWS;
 	bool		changed = false;

@@ -138,7 +138,7 @@ make_series(Splitting *state, const AevonDims *dims)
 {
 	AevonSplit *split = state->split;
 	const AevonDims *kept = dims == NULL ? NULL :
-		aevon_dims_project(split->table, dims, dims->grouping);
+	aevon_dims_project(split->table, dims, dims->grouping);
 	int			number = kept == NULL ? 0 : kept->number;
 
 	if (number >= split->count)

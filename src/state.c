@@ -269,7 +269,7 @@ add_row(void *context, const AevonRule *rule, const Line *line)
 {
 	RowBuilder *rows = context;
 	AevonJson	stats = {0};
-	Numeric		value = aevon_fold_final(line->partial, rule->operators[0]);
+	Numeric		value = aevon_fold_final(line->partial, &rule->operators[0]);
 	Datum		values[7];
 	bool		nulls[7] = {false};
 
@@ -296,7 +296,7 @@ add_json_line(void *context, const AevonRule *rule, const Line *line)
 	aevon_json_time(json, "window_start", line->span.start);
 	aevon_json_time(json, "window_end", line->span.end);
 	aevon_json_number(json, "event_count", int64_to_numeric(line->partial->event_count));
-	aevon_json_number(json, "value", aevon_fold_final(line->partial, rule->operators[0]));
+	aevon_json_number(json, "value", aevon_fold_final(line->partial, &rule->operators[0]));
 	aevon_json_key(json, "stats");
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
 	push_stats(json, rule, line->partial);
@@ -344,7 +344,7 @@ push_rule(AevonJson *json, const Request *request, const AevonRule *rule)
 	aevon_json_key(json, "operators");
 	aevon_json_token(json, WJB_BEGIN_ARRAY);
 	for (int i = 0; i < rule->operator_count; i++)
-		aevon_json_text(json, NULL, aevon_operator_name(rule->operators[i]));
+		aevon_json_text(json, NULL, rule->operators[i].name);
 	aevon_json_token(json, WJB_END_ARRAY);
 	aevon_json_number(json, "skipped", int64_to_numeric(skipped_of(tally)));
 	aevon_json_key(json, "values");
@@ -407,6 +407,6 @@ static void
 push_stats(AevonJson *json, const AevonRule *rule, const AevonPartial *partial)
 {
 	for (int i = 0; i < rule->operator_count; i++)
-		aevon_json_number(json, aevon_operator_name(rule->operators[i]),
-						  aevon_fold_final(partial, rule->operators[i]));
+		aevon_json_number(json, rule->operators[i].name,
+						  aevon_fold_final(partial, &rule->operators[i]));
 }

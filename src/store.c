@@ -1,6 +1,6 @@
 /*
  * store.c
- *		The bucket tables: series, and their packed minutes and days.
+ *		The bucket tables: series, and their packed minutes, hours and days.
  *
  * Rows are found and written straight through the index and the table access
  * method, not through SPI: a sweep or a read touches many, each by key, and
@@ -45,7 +45,7 @@ struct AevonStore
 	MemoryContext scratch;		/* of one row */
 	StoreTable	series;
 	StoreTable	touched;		/* writers only */
-	StoreTable	tiers[AEVON_TIER_COUNT];
+	StoreTable	tiers[AEVON_TIER_COUNT];	/* opened at first use */
 };
 
 static void open_table(AevonStore *store, StoreTable *table, AevonRelation heap,
@@ -53,13 +53,13 @@ static void open_table(AevonStore *store, StoreTable *table, AevonRelation heap,
 static void close_table(AevonStore *store, StoreTable *table);
 static void set_series_keys(ScanKey keys, const AevonSeriesRange *range);
 static Datum digest_datum(const AevonDims *dims);
+static StoreTable *tier_table(AevonStore *store, AevonTier tier);
 static bool find_row(AevonStore *store, StoreTable *table, int64 series_key, int64 at_most);
 static bool next_row(AevonStore *store, StoreTable *table, ScanDirection direction);
 static int64 row_first_window(StoreTable *table);
 static const bytea *row_state(StoreTable *table);
 static void visit_row(const bytea *state, const AevonVisit *visit,
 					  AevonStateVisitor visitor, void *context);
-static int64 tier_unit(AevonTier tier);
 static bool is_except(const AevonVisit *visit, int64 first, int64 last);
 static int64 find_place(AevonStore *store, StoreTable *table, int64 series_key, int64 window,
 						int64 *first_window);
@@ -89,8 +89,6 @@ aevon_store_open(Snapshot snapshot, bool for_writing)
 	if (for_writing)
 		open_table(store, &store->touched, AEVON_TOUCHED_DAYS, AEVON_TOUCHED_DAYS_KEY, 2);
 	open_table(store, &store->series, AEVON_SERIES, AEVON_SERIES_SUBJECT, 5);
-	open_table(store, &store->tiers[AEVON_TIER_1M], AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY, 2);
-	open_table(store, &store->tiers[AEVON_TIER_1D], AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY, 2);
 	return store;
 }
 
@@ -101,7 +99,10 @@ aevon_store_close(AevonStore *store)
 	if (store->for_writing)
 		close_table(store, &store->touched);
 	for (int i = 0; i < AEVON_TIER_COUNT; i++)
-		close_table(store, &store->tiers[i]);
+	{
+		if (store->tiers[i].heap != NULL)
+			close_table(store, &store->tiers[i]);
+	}
 	if (store->estate != NULL)
 		FreeExecutorState(store->estate);
 	MemoryContextDelete(store->scratch);
@@ -200,7 +201,7 @@ void
 aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor visitor,
 				  void *context)
 {
-	StoreTable *table = &store->tiers[visit->tier];
+	StoreTable *table = tier_table(store, visit->tier);
 	bool		found;
 
 	if (visit->from >= visit->until)
@@ -226,7 +227,7 @@ void
 aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit, AevonRowVisitor visitor,
 					   void *context)
 {
-	StoreTable *table = &store->tiers[visit->tier];
+	StoreTable *table = tier_table(store, visit->tier);
 	bool		found = find_row(store, table, visit->series_key, visit->until - 1);
 
 	while (found)
@@ -247,7 +248,7 @@ int
 aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 				  const AevonWindowState *states, int count)
 {
-	StoreTable *table = &store->tiers[where->tier];
+	StoreTable *table = tier_table(store, where->tier);
 	int			written = 0;
 
 	for (int i = 0; i < count;)
@@ -355,6 +356,26 @@ digest_datum(const AevonDims *dims)
 	return PointerGetDatum(digest);
 }
 
+static StoreTable *
+tier_table(AevonStore *store, AevonTier tier)
+{
+	static const AevonRelation relations[AEVON_TIER_COUNT][2] = {
+		[AEVON_TIER_1M] = {AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY},
+		[AEVON_TIER_1H] = {AEVON_BUCKETS_1H, AEVON_BUCKETS_1H_KEY},
+		[AEVON_TIER_1D] = {AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY},
+	};
+	StoreTable *table = &store->tiers[tier];
+	MemoryContext outer;
+
+	if (table->heap == NULL)
+	{
+		outer = MemoryContextSwitchTo(store->home);
+		open_table(store, table, relations[tier][0], relations[tier][1], 2);
+		MemoryContextSwitchTo(outer);
+	}
+	return table;
+}
+
 /* The series' row with the greatest first_window that is not above at_most. */
 static bool
 find_row(AevonStore *store, StoreTable *table, int64 series_key, int64 at_most)
@@ -400,7 +421,7 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 {
 	AevonPacked packed;
 	AevonSpan	span = {0, 0};
-	int64		unit = tier_unit(visit->tier);
+	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
 	bool		cut;
 
 	aevon_packed_decode(state, true, &packed);
@@ -437,12 +458,6 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 		}
 		visitor(context, entry->window, whole ? &entry->partial : NULL);
 	}
-}
-
-static int64
-tier_unit(AevonTier tier)
-{
-	return tier == AEVON_TIER_1D ? AEVON_DAY : AEVON_MINUTE;
 }
 
 /* Is any window in [first, last] to be left out? */

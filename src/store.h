@@ -1,6 +1,6 @@
 /*
  * store.h
- *		The bucket tables: series, and their packed minutes and days.
+ *		The bucket tables: series, and their packed minutes, hours and days.
  *
  * A series' rows in a tier partition all windows: a row covers from its
  * first_window up to the next row's, the leftmost from the smallest bigint.
@@ -14,15 +14,36 @@
 
 #include "bucket.h"
 #include "dims.h"
+#include "rule.h"
 #include "window.h"
 #include "windowset.h"
 
 typedef enum AevonTier
 {
 	AEVON_TIER_1M,
+	AEVON_TIER_1H,				/* only of measures with sketches */
 	AEVON_TIER_1D,
 	AEVON_TIER_COUNT
 } AevonTier;
+
+/* Minutes in a window of a tier. */
+static inline int64
+aevon_tier_minutes(AevonTier tier)
+{
+	static const int64 minutes[AEVON_TIER_COUNT] = {1, 60, 1440};
+
+	return minutes[tier];
+}
+
+/*
+ * Is the tier kept for the measure?  Sketches are large, so that a range that
+ * begins and ends anywhere should not open every minute of two days.
+ */
+static inline bool
+aevon_tier_kept(AevonTier tier, const AevonMeasure *measure)
+{
+	return tier != AEVON_TIER_1H || (measure->features & AEVON_KEEP_SKETCHES) != 0;
+}
 
 #define AEVON_WINDOW_MIN PG_INT64_MIN
 #define AEVON_WINDOW_MAX PG_INT64_MAX

@@ -12,7 +12,7 @@
 #include "bucket.h"
 #include "decimal.h"
 
-#define COLUMNS 11
+#define COLUMNS 13
 
 PG_FUNCTION_INFO_V1(aevon_unpack_bucket);
 
@@ -41,6 +41,7 @@ put_entry(ReturnSetInfo *result, const AevonPackedEntry *entry, int64 unit)
 	bool		any = partial->event_count > partial->skipped;
 	Datum		values[COLUMNS] = {0};
 	bool		nulls[COLUMNS] = {false};
+	StringInfoData sketch;
 
 	values[0] = TimestampTzGetDatum(entry->window * unit);
 	values[1] = Int64GetDatum(partial->event_count);
@@ -53,6 +54,14 @@ put_entry(ReturnSetInfo *result, const AevonPackedEntry *entry, int64 unit)
 	values[8] = TimestampTzGetDatum(partial->max_ingested);
 	values[9] = Int64GetDatum(partial->min_stamp);
 	values[10] = Int64GetDatum(partial->max_stamp);
+	initStringInfo(&sketch);
+	if (!(nulls[11] = partial->quantiles == NULL))
+		aevon_quantiles_encode(&sketch, partial->quantiles);
+	values[11] = PointerGetDatum(cstring_to_text_with_len(sketch.data, sketch.len));
+	resetStringInfo(&sketch);
+	if (!(nulls[12] = partial->distinct == NULL))
+		aevon_distinct_encode(&sketch, partial->distinct);
+	values[12] = PointerGetDatum(cstring_to_text_with_len(sketch.data, sketch.len));
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -43,6 +43,17 @@ BEGIN
 END
 $$;
 
+-- The JSON value that an event gives to a rule; NULL: none, or null.
+CREATE OR REPLACE FUNCTION aevon_test.item_of(data jsonb, value text) RETURNS jsonb
+	LANGUAGE plpgsql IMMUTABLE
+	AS $$
+BEGIN
+	RETURN nullif(jsonb_path_query_first(data, aevon_test.path(value)), 'null');
+EXCEPTION WHEN others THEN
+	RETURN NULL;
+END
+$$;
+
 -- Does an event match a filter?  NULL: evaluating it raised an error.
 CREATE OR REPLACE FUNCTION aevon_test.matches(data jsonb, filter text) RETURNS boolean
 	LANGUAGE plpgsql IMMUTABLE
@@ -104,17 +115,21 @@ CREATE OR REPLACE FUNCTION aevon_test.log_of(of_tenant text)
 $$;
 
 -- The events that each rule of a tenant counts, with the number they give.
--- skipped: the event counts, but gives none.
+-- skipped: the event counts, but gives none; item: what its distinct counts;
+-- ranked: the rule has quantiles.
 CREATE OR REPLACE FUNCTION aevon_test.counted(of_tenant text)
 	RETURNS TABLE (rule text, principal text, event_id text, occurred_at timestamptz,
-		number numeric, skipped boolean)
+		number numeric, skipped boolean, item jsonb, ranked boolean)
 	LANGUAGE sql STABLE
 	AS $$
 	SELECT x.rule, x.principal, x.event_id, x.occurred_at, x.number,
-		x.matched IS NULL OR (x.value IS NOT NULL AND x.number IS NULL)
+		x.matched IS NULL OR (x.value IS NOT NULL AND x.number IS NULL), x.item, x.ranked
 	FROM (SELECT r.rule, r.value, l.principal, l.event_id, l.occurred_at, m.matched,
 			CASE WHEN m.matched AND r.value IS NOT NULL
-				THEN aevon_test.number_of(l.data, r.value) END AS number
+				THEN aevon_test.number_of(l.data, r.value) END AS number,
+			CASE WHEN m.matched AND 'distinct' = ANY (r.operators)
+				THEN aevon_test.item_of(l.data, r.value) END AS item,
+			array_to_string(r.operators, ' ') ~ '\mp[0-9]' AS ranked
 		  FROM aevon_test.rules_of(of_tenant) r
 		  JOIN aevon_test.log_of(of_tenant) l ON r.event_type IN ('*', l.event_type)
 		  CROSS JOIN LATERAL (SELECT aevon_test.matches(l.data, r.filter) AS matched) m) x
@@ -221,7 +236,8 @@ $$;
 
 -- A rule's statistics by operator.
 CREATE OR REPLACE FUNCTION aevon_test.stats_of(operators text[], event_count bigint,
-		skipped bigint, sum numeric, min numeric, max numeric, last numeric)
+		skipped bigint, sum numeric, min numeric, max numeric, last numeric,
+		"distinct" bigint, numbers numeric[])
 	RETURNS jsonb
 	LANGUAGE sql IMMUTABLE
 	AS $$
@@ -231,8 +247,38 @@ CREATE OR REPLACE FUNCTION aevon_test.stats_of(operators text[], event_count big
 			WHEN 'min' THEN min
 			WHEN 'max' THEN max
 			WHEN 'avg' THEN trim_scale(sum) / nullif(event_count - skipped, 0)
-			WHEN 'last' THEN last END)
+			WHEN 'last' THEN last
+			WHEN 'distinct' THEN "distinct"
+			ELSE numbers[ceil(cardinality(numbers) * substr(o.operator, 2)::numeric / 100)::integer] END)
 	FROM unnest(operators) AS o (operator)
+$$;
+
+-- Is one operator's answer what it must be: quantiles within 1 %, distinct
+-- counts within three standard errors once they are no longer exact?
+CREATE OR REPLACE FUNCTION aevon_test.near(operator text, answer jsonb, recount jsonb)
+	RETURNS boolean
+	LANGUAGE sql IMMUTABLE
+	AS $$
+	SELECT answer IS NOT DISTINCT FROM recount
+		OR (jsonb_typeof(answer) = 'number' AND jsonb_typeof(recount) = 'number' AND CASE
+			WHEN operator = 'distinct' AND recount::numeric > 256
+				THEN abs(answer::numeric - recount::numeric) <= 0.05 * recount::numeric
+			WHEN operator ~ '^p[0-9]'
+				THEN abs(answer::numeric - recount::numeric) <= 0.01 * abs(recount::numeric)
+			ELSE false END)
+$$;
+
+-- The same for a whole answer, which has a value and stats.
+CREATE OR REPLACE FUNCTION aevon_test.agrees(answer jsonb, recount jsonb, operators text[])
+	RETURNS boolean
+	LANGUAGE sql IMMUTABLE
+	AS $$
+	SELECT coalesce(answer - '{value,stats}'::text[] = recount - '{value,stats}'::text[]
+		AND answer -> 'value' IS NOT DISTINCT FROM answer -> 'stats' -> operators[1]
+		AND (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(answer -> 'stats') k)
+			= (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(recount -> 'stats') k)
+		AND (SELECT bool_and(aevon_test.near(o, answer -> 'stats' -> o, recount -> 'stats' -> o))
+			 FROM unnest(operators) o), false)
 $$;
 
 -- Ranges worth asking a tenant about: everything; around a sample of its
@@ -313,7 +359,9 @@ CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 		SELECT a.question, c.rule, coalesce(c.window_start, a.since) AS window_start,
 			count(*) AS event_count, count(*) FILTER (WHERE c.skipped) AS skipped,
 			sum(c.number) AS sum, min(c.number) AS min, max(c.number) AS max,
-			(array_agg(c.number ORDER BY c.place DESC) FILTER (WHERE c.number IS NOT NULL))[1] AS last
+			(array_agg(c.number ORDER BY c.place DESC) FILTER (WHERE c.number IS NOT NULL))[1] AS last,
+			count(DISTINCT c.item) AS "distinct",
+			array_agg(c.number ORDER BY c.number) FILTER (WHERE c.ranked AND c.number IS NOT NULL) AS numbers
 		FROM asked a
 		JOIN counted c ON c.granularity = a.granularity AND c.zone = a.zone
 			AND c.occurred_at >= a.since AND c.occurred_at < a.until
@@ -326,7 +374,7 @@ CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 					ELSE aevon_test.window_end(a.granularity, k.window_start, a.zone) END,
 				'event_count', coalesce(f.event_count, 0),
 				'value', s.stats -> r.operators[1],
-				'stats', s.stats) AS recount
+				'stats', s.stats) AS recount, r.operators
 		FROM (SELECT * FROM frames
 			  UNION SELECT d.question, d.rule, d.window_start FROM folded d) k
 		JOIN asked a ON a.question = k.question
@@ -334,7 +382,8 @@ CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 		LEFT JOIN folded f ON f.question = k.question AND f.rule = k.rule
 			AND f.window_start = k.window_start
 		CROSS JOIN LATERAL (SELECT aevon_test.stats_of(r.operators, coalesce(f.event_count, 0),
-			coalesce(f.skipped, 0), f.sum, f.min, f.max, f.last) AS stats) s
+			coalesce(f.skipped, 0), f.sum, f.min, f.max, f.last,
+			coalesce(f."distinct", 0), f.numbers) AS stats) s
 	)
 	SELECT q.principal, coalesce(a.rule, x.rule), q.range, q.granularity, q.zone,
 		coalesce(a.window_start, x.window_start), a.answer, x.recount
@@ -343,6 +392,7 @@ CREATE OR REPLACE FUNCTION aevon_test.differences(of_tenant text,
 		AND x.window_start = a.window_start
 	JOIN asked q ON q.question = coalesce(a.question, x.question)
 	WHERE a.answer IS DISTINCT FROM x.recount
+		AND NOT aevon_test.agrees(a.answer, x.recount, x.operators)
 	ORDER BY 1, 2, 3, 4, 5, 6
 $$;
 

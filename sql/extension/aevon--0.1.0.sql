@@ -180,6 +180,7 @@ CREATE TABLE aevon.measures (
 	created_at  timestamptz NOT NULL,
 	cleared_at  timestamptz,
 	rollups     text[] NOT NULL,           -- dimensions whose values have series alone
+	quantiles   text[] NOT NULL,           -- those that were asked for
 	PRIMARY KEY (measure_key)
 );
 CREATE INDEX measures_fingerprint ON aevon.measures (fingerprint);
@@ -238,7 +239,7 @@ CREATE TABLE aevon.series (
 CREATE UNIQUE INDEX series_subject
 	ON aevon.series (measure_key, tenant_key, dims_grouping, subject_key, dims_digest);
 
--- Buckets: a series' active minutes, and its active days, many to a row.
+-- Buckets: a series' active minutes, hours and days, many to a row.
 -- first_window counts windows since 2000-01-01 UTC; the leftmost row of a
 -- series has the smallest bigint, as the leftmost page of a B-tree has.
 CREATE TABLE aevon.buckets_1m (
@@ -248,6 +249,13 @@ CREATE TABLE aevon.buckets_1m (
 	PRIMARY KEY (series_key, first_window)
 ) WITH (fillfactor = 70, toast_tuple_target = 8160);
 ALTER TABLE aevon.buckets_1m ALTER COLUMN state SET STORAGE main;
+CREATE TABLE aevon.buckets_1h (                -- only measures with sketches
+	series_key   bigint NOT NULL,
+	first_window bigint NOT NULL,
+	state        bytea NOT NULL,
+	PRIMARY KEY (series_key, first_window)
+) WITH (fillfactor = 70, toast_tuple_target = 8160);
+ALTER TABLE aevon.buckets_1h ALTER COLUMN state SET STORAGE main;
 CREATE TABLE aevon.buckets_1d (
 	series_key   bigint NOT NULL,
 	first_window bigint NOT NULL,
@@ -255,17 +263,6 @@ CREATE TABLE aevon.buckets_1d (
 	PRIMARY KEY (series_key, first_window)
 ) WITH (fillfactor = 70, toast_tuple_target = 8160);
 ALTER TABLE aevon.buckets_1d ALTER COLUMN state SET STORAGE main;
-
--- Sketches (quantiles, distinct) of buckets, in rows of their own.
-CREATE TABLE aevon.sketches (
-	series_key   bigint NOT NULL,
-	first_window bigint NOT NULL,
-	window_unit  smallint NOT NULL,        -- 1: minutes, 1440: days
-	kind         smallint NOT NULL,
-	state        bytea NOT NULL,
-	PRIMARY KEY (series_key, window_unit, first_window, kind)
-) WITH (fillfactor = 70, toast_tuple_target = 8160);
-ALTER TABLE aevon.sketches ALTER COLUMN state SET STORAGE main;
 
 -- (series, day) pairs whose metric changed since their last snapshot.
 CREATE TABLE aevon.touched_days (
@@ -471,7 +468,7 @@ CREATE FUNCTION aevon.unpack_bucket(state bytea, window_minutes integer,
 		OUT window_start timestamptz, OUT event_count bigint, OUT skipped bigint,
 		OUT sum numeric, OUT min numeric, OUT max numeric, OUT last numeric,
 		OUT first_ingested_at timestamptz, OUT last_ingested_at timestamptz,
-		OUT min_stamp bigint, OUT max_stamp bigint)
+		OUT min_stamp bigint, OUT max_stamp bigint, OUT quantiles bytea, OUT "distinct" bytea)
 	RETURNS SETOF record
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 60
 	AS 'MODULE_PATHNAME', 'aevon_unpack_bucket';
@@ -1052,7 +1049,7 @@ Errors: 22004 a needed argument is NULL; 22023 reversed range, max_rows out of r
 
 COMMENT ON FUNCTION aevon_define_rule(text, text, text[], text, text, jsonb, text, text[]) IS
 'Define what to measure: a new rule, or the next version of one. It covers all retained history from its first read on; the version before it answers until it has caught up.
-Arguments: name: 1 to 255 characters without ''@''; event_type: or ''*'' for every type; operators: of count, sum, min, max, avg, last, the first is the rule''s value; value: jsonpath of the number to measure, a bare key is short for $.key, NULL: only count; filter: jsonpath that an event must match, NULL: all; dimensions: object of names and the jsonpaths of their values, at most 16; tenant: whose rule, hiding a global one of the same name, NULL: a global rule, for every tenant; rollups: dimensions whose values alone get series of the whole tenant, so that a question about one of several dimensions need not read all combinations, NULL: each, {}: none.
+Arguments: name: 1 to 255 characters without ''@''; event_type: or ''*'' for every type; operators: of count, sum, min, max, avg, last, distinct (number of distinct JSON values, strings too) and quantiles (p50, p99.9: within 1 %), the first is the rule''s value; value: jsonpath of the number to measure, a bare key is short for $.key, NULL: only count; filter: jsonpath that an event must match, NULL: all; dimensions: object of names and the jsonpaths of their values, at most 16; tenant: whose rule, hiding a global one of the same name, NULL: a global rule, for every tenant; rollups: dimensions whose values alone get series of the whole tenant, so that a question about one of several dimensions need not read all combinations, NULL: each, {}: none.
 Result: the version. The definition of the newest version again changes nothing and returns its number.
 Errors: 22004, 22001, 22023 bad or missing argument, broken jsonpath, .datetime(); 0A000 not yet supported; 42501 no ''operate'' privilege on the tenant (on ''*'' for a global rule); 55000 restored tables not yet adopted.';
 
@@ -1123,7 +1120,7 @@ Errors: those of aevon_sweep.';
 COMMENT ON FUNCTION aevon_verify(text, text, boolean) IS
 'Prove the numbers: compute everything again from the raw log and list what differs. Nothing is listed when all is right. Ingest goes on meanwhile; with repair, sweeps wait.
 Arguments: rule: name, all its versions, or name@version; NULL: every rule, and the events and their keys; tenant: NULL: every tenant; with rule NULL, the chain too; repair: mend buckets and keys, in this transaction, and record each in aevon.repairs.
-Result: rule, version, tenant, principal (NULL: the whole tenant) where they apply; what: ''bucket_1m'' or ''bucket_1d'' (a window of the store), ''snapshot'' (computed again at its own cut), ''event'' (a row of the log that does not match its stored hash) or ''chain'' (a link that does not follow from the one before it and the log); window_start: the window, the snapshot''s day, the event''s occurred_at or when the link was made; stored and recomputed: both sides, NULL where there is nothing; repaired: whether it was mended. Snapshots, events and links never are.
+Result: rule, version, tenant, principal (NULL: the whole tenant) where they apply; what: ''bucket_1m'', ''bucket_1h'' or ''bucket_1d'' (a window of the store), ''snapshot'' (computed again at its own cut), ''event'' (a row of the log that does not match its stored hash) or ''chain'' (a link that does not follow from the one before it and the log); window_start: the window, the snapshot''s day, the event''s occurred_at or when the link was made; stored and recomputed: both sides, NULL where there is nothing; repaired: whether it was mended. Snapshots, events and links never are.
 Errors: 22004 repair is NULL; 42704 unknown rule; 42501 no ''operate'' privilege on the tenant (on ''*'' when it is NULL), or unknown tenant; with repair also 25006 in recovery or a read-only transaction and 40001 under REPEATABLE READ or above; 55000 restored tables not yet adopted.';
 
 COMMENT ON FUNCTION aevon_chain_head() IS
@@ -1165,7 +1162,7 @@ COMMENT ON FUNCTION aevon.refuse_change() IS
 COMMENT ON FUNCTION aevon.readable_tenants() IS
 'Keys and names of the tenants that the current user may read.';
 COMMENT ON FUNCTION aevon.unpack_bucket(bytea, integer) IS
-'The windows packed in one row of a bucket table, by time. Pure: it sees nothing but its arguments. For the views.';
+'The windows packed in one row of a bucket table, by time; quantiles and distinct are the sketches as they are stored. Pure: it sees nothing but its arguments. For the views.';
 COMMENT ON FUNCTION aevon.rule_status() IS
 'One row per rule version that the current user may see. For the view aevon.status.';
 COMMENT ON FUNCTION aevon.stat_sweeps() IS
@@ -1424,7 +1421,7 @@ COMMENT ON COLUMN aevon.voids.voided_by IS 'Role that voided it.';
 COMMENT ON TABLE aevon.measures IS 'What rules measure; rules that ask for the same thing share a measure, and so series, buckets and cut.';
 COMMENT ON COLUMN aevon.measures.measure_key IS 'The key.';
 COMMENT ON COLUMN aevon.measures.tenant_key IS 'Whose events; 0: every tenant''s.';
-COMMENT ON COLUMN aevon.measures.features IS 'Bits: statistics kept beyond count, sum, min and max; 1: last.';
+COMMENT ON COLUMN aevon.measures.features IS 'Bits: statistics kept beyond count, sum, min and max; 1: last, 2: quantiles, 4: distinct.';
 COMMENT ON COLUMN aevon.measures.event_type IS 'Type of the events; ''*'': every type.';
 COMMENT ON COLUMN aevon.measures.value IS 'jsonpath of the number; NULL: none.';
 COMMENT ON COLUMN aevon.measures.filter IS 'jsonpath that an event must match; NULL: all.';
@@ -1432,6 +1429,7 @@ COMMENT ON COLUMN aevon.measures.dimensions IS 'Dimensions by name with their js
 COMMENT ON COLUMN aevon.measures.rollups IS 'Dimensions whose values alone have series of the whole tenant.';
 COMMENT ON COLUMN aevon.measures.fingerprint IS 'SHA-256 of all of this.';
 COMMENT ON COLUMN aevon.measures.created_at IS 'When a rule first asked for it.';
+COMMENT ON COLUMN aevon.measures.quantiles IS 'The quantiles that were asked for, by rank: p50, p95 and so on; snapshots keep them.';
 COMMENT ON COLUMN aevon.measures.cleared_at IS 'When all that a dead measure left behind was deleted; NULL before.';
 
 COMMENT ON TABLE aevon.rules IS 'Rules and their versions. The view aevon.rule_versions shows them with names.';
@@ -1481,12 +1479,10 @@ COMMENT ON COLUMN aevon.buckets_1d.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1d.first_window IS 'As in aevon.buckets_1m, in days.';
 COMMENT ON COLUMN aevon.buckets_1d.state IS 'The packed days with their merged state.';
 
-COMMENT ON TABLE aevon.sketches IS 'Sketches (quantiles, distinct) of buckets, in rows of their own.';
-COMMENT ON COLUMN aevon.sketches.series_key IS 'Which series.';
-COMMENT ON COLUMN aevon.sketches.first_window IS 'Number of the window, as in the bucket tables.';
-COMMENT ON COLUMN aevon.sketches.window_unit IS 'Length of the window in minutes: 1 or 1440.';
-COMMENT ON COLUMN aevon.sketches.kind IS 'Which kind of sketch.';
-COMMENT ON COLUMN aevon.sketches.state IS 'The sketch.';
+COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row; only of measures with quantiles or distinct counts.';
+COMMENT ON COLUMN aevon.buckets_1h.series_key IS 'Which series.';
+COMMENT ON COLUMN aevon.buckets_1h.first_window IS 'As in aevon.buckets_1m, in hours.';
+COMMENT ON COLUMN aevon.buckets_1h.state IS 'The packed hours with their merged state.';
 
 COMMENT ON TABLE aevon.touched_days IS 'Days of a series whose metric changed since their last snapshot.';
 COMMENT ON COLUMN aevon.touched_days.series_key IS 'Which series.';
