@@ -66,7 +66,6 @@ typedef struct Wanted
 static AevonDims *intern(AevonDimsTable *table, const Wanted *wanted);
 static AevonDims *make_dims(AevonDimsTable *table, const Wanted *wanted);
 static void encode_key(StringInfo key, const Wanted *wanted);
-static bool read_value(const JsonbValue *item, JsonbValue *value);
 static Jsonb *document_of(const Wanted *wanted);
 static void set_digest(AevonDims *dims);
 
@@ -121,7 +120,7 @@ aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure *measure, AevonLog
 
 		if (aevon_path_item(measure->dimensions[i].path, data, &item) != AEVON_MATCH_YES)
 			item.type = jbvNull;
-		if (!read_value(&item, &wanted.items[i]))
+		if (!aevon_dims_canonical_value(&item, &wanted.items[i]))
 			wanted.other = true;
 	}
 	MemoryContextSwitchTo(outer);
@@ -179,7 +178,7 @@ aevon_dims_of_values(AevonDimsTable *table, const AevonMeasure *measure, int32 t
 											 name, strlen(name), &item);
 		if (found == NULL)
 			item.type = jbvNull;
-		if (!read_value(&item, &wanted.items[i]))
+		if (!aevon_dims_canonical_value(&item, &wanted.items[i]))
 			wanted.other = true;
 	}
 	MemoryContextSwitchTo(outer);
@@ -216,6 +215,27 @@ aevon_dims_same_value(const JsonbValue *a, const JsonbValue *b)
 		case jbvBool:
 			return a->val.boolean == b->val.boolean;
 		default:
+			return true;
+	}
+}
+
+bool
+aevon_dims_canonical_value(const JsonbValue *item, JsonbValue *value)
+{
+	*value = *item;
+	switch (item->type)
+	{
+		case jbvString:
+			return item->val.string.len <= AEVON_MAX_DIMENSION_BYTES;
+		case jbvNumeric:
+			value->val.numeric =
+				DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale,
+													NumericGetDatum(item->val.numeric)));
+			return VARSIZE(value->val.numeric) <= AEVON_MAX_DIMENSION_BYTES;
+		case jbvBool:
+			return true;
+		default:
+			value->type = jbvNull;
 			return true;
 	}
 }
@@ -294,28 +314,6 @@ encode_key(StringInfo key, const Wanted *wanted)
 			appendBinaryStringInfo(key, (char *) item->val.numeric, VARSIZE(item->val.numeric));
 		else if (item->type == jbvBool)
 			appendStringInfoChar(key, item->val.boolean);
-	}
-}
-
-/* One form for each value; false: too long. */
-static bool
-read_value(const JsonbValue *item, JsonbValue *value)
-{
-	*value = *item;
-	switch (item->type)
-	{
-		case jbvString:
-			return item->val.string.len <= AEVON_MAX_DIMENSION_BYTES;
-		case jbvNumeric:
-			value->val.numeric =
-				DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale,
-													NumericGetDatum(item->val.numeric)));
-			return VARSIZE(value->val.numeric) <= AEVON_MAX_DIMENSION_BYTES;
-		case jbvBool:
-			return true;
-		default:
-			value->type = jbvNull;
-			return true;
 	}
 }
 

@@ -95,6 +95,9 @@ extern AevonDims *aevon_dims_of_values(AevonDimsTable *table, const AevonMeasure
 /* The number of the dimension of a name, or -1. */
 extern int	aevon_dims_find(const AevonMeasure *measure, const char *name);
 
+/* The one form of a value; false: too long for a series. */
+extern bool aevon_dims_canonical_value(const JsonbValue *item, JsonbValue *value);
+
 /* Are two values (scalars) the same? */
 extern bool aevon_dims_same_value(const JsonbValue *a, const JsonbValue *b);
 

@@ -57,6 +57,24 @@ aevon_json_number(AevonJson *json, const char *key, Numeric number)
 }
 
 void
+aevon_json_boolean(AevonJson *json, const char *key, bool value)
+{
+	JsonbValue	item = {.type = jbvBool,.val.boolean = value};
+
+	put(json, key, &item);
+}
+
+void
+aevon_json_document(AevonJson *json, const char *key, const Jsonb *document)
+{
+	JsonbValue	item = {.type = jbvBinary};
+
+	item.val.binary.data = unconstify(JsonbContainer *, &document->root);
+	item.val.binary.len = VARSIZE(document) - VARHDRSZ;
+	put(json, key, &item);
+}
+
+void
 aevon_json_time(AevonJson *json, const char *key, TimestampTz at)
 {
 	static const int utc = 0;

@@ -25,7 +25,11 @@ extern void aevon_json_key(AevonJson *json, const char *key);
 
 /* A member, or with key NULL an element; a NULL value becomes null. */
 extern void aevon_json_text(AevonJson *json, const char *key, const char *string);
+extern void aevon_json_boolean(AevonJson *json, const char *key, bool value);
 extern void aevon_json_number(AevonJson *json, const char *key, Numeric number);
+
+/* A document, which must live as long as a string. */
+extern void aevon_json_document(AevonJson *json, const char *key, const Jsonb *document);
 
 /* ISO 8601 in UTC, whatever the session's settings. */
 extern void aevon_json_time(AevonJson *json, const char *key, TimestampTz at);

@@ -16,14 +16,12 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "fold.h"
 #include "guard.h"
-#include "guc.h"
 #include "log.h"
 #include "reader.h"
 #include "voids.h"
@@ -34,32 +32,12 @@
  */
 #define TAIL_SCAN_LIMIT 20000
 
-typedef struct WindowEntry
-{
-	int64		window;			/* its start */
-	char		status;
-	AevonPartial partial;
-} WindowEntry;
-
-#define SH_PREFIX windows
-#define SH_ELEMENT_TYPE WindowEntry
-#define SH_KEY_TYPE int64
-#define SH_KEY window
-#define SH_HASH_KEY(table, key) murmurhash32((uint32) (key) ^ (uint32) ((key) >> 32))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
 /* A measure's states while they are put together. */
 typedef struct Sum
 {
 	const AevonMeasure *measure;
-	AevonPartial total;
-	windows_hash *windows;		/* NULL for a grid without windows */
-	AevonSpan	last;			/* the window asked for last; empty: none */
-	AevonPartial *last_partial;
+	AevonSlice *slice;			/* NULL: totals only */
+	AevonSums  *states;
 } Sum;
 
 typedef struct Reader
@@ -91,21 +69,30 @@ typedef struct Tail
 
 typedef struct VisitContext
 {
-	Reader	   *reader;
-	Sum		   *sum;
+	struct Part *part;
 	int64		unit;			/* of a window of the tier */
 	AevonWindowSet *opened;		/* windows to be read at a finer grain */
 } VisitContext;
 
-/* A measure's buckets, and where they are summed up. */
+/* The buckets of one of a measure's series, and where they are summed up. */
 typedef struct Part
 {
 	Reader	   *reader;
 	const Tail *tail;
 	Sum		   *sum;
-	int64		series_key;
+	AevonSliceSeries series;
+	AevonGroup *group;			/* NULL: not met yet */
 	AevonWindowSet opened;		/* minutes to be read raw */
 } Part;
+
+/* Minutes of a measure that are to be read raw, each for some of its series. */
+typedef struct Opened
+{
+	AevonWindowSet minutes;		/* of any series */
+	int			room;
+	AevonWindowSet **by_series; /* by number of the series' values, 0 without;
+								 * NULL: all minutes are for all series */
+} Opened;
 
 typedef struct VoidContext
 {
@@ -113,19 +100,23 @@ typedef struct VoidContext
 	Tail	   *tail;
 } VoidContext;
 
+static void read_whole_minutes(Reader *reader, Tail *tails, int tail_count);
 static void prepare(Reader *reader, List *measures);
 static void find_whole_minutes(Reader *reader);
-static AevonPartial *partial_at(Reader *reader, Sum *sum, TimestampTz at);
-static AevonPartial *partial_of(Sum *sum, TimestampTz window);
-static void read_buckets(Reader *reader, Tail *tail, int which);
+static AevonSums *create_states(Reader *reader);
+static void compile_slices(Reader *reader);
+static void read_buckets(Reader *reader, const Tail *tail, int which);
+static AevonSliceSeries *list_series(Reader *reader, int which, int *count);
+static void note_opened(Opened *opened, const Part *part);
 static void find_corrected(Reader *reader, Tail *tail);
 static void note_correction(void *context, const AevonVoid *found);
 static void read_span(Part *part, int64 from, int64 until, AevonTier tier);
 static void read_tier(Part *part, AevonTier tier, int64 from, int64 until);
 static void visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opened);
-static void read_raw(Reader *reader, const Tail *tail, const AevonWindowSet *minutes,
+static void read_raw(Reader *reader, const Tail *tail, const Opened *opened,
 					 const int *members, int count);
 static bool row_counts(Reader *reader, const AevonLogRow *row, bool by_time);
+static AevonGroup *group_of(const Sum *sum, const AevonPlace *place, int32 principal_key);
 static void take_state(void *context, int64 window, const AevonPartial *partial);
 static void read_edges(Reader *reader, Tail *tails, int tail_count);
 static void read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails,
@@ -140,11 +131,14 @@ static void add_sums(Reader *reader, Tail *tail);
 static AevonLogScan *scan_by_time(Reader *reader, TimestampTz since, TimestampTz until);
 static void scan_again(Reader *reader, AevonLogScan *scan, TimestampTz since, TimestampTz until);
 static void go_beside(Reader *reader, TimestampTz since, TimestampTz until);
-static void fold_into(Reader *reader, Sum *sum, AevonLogRow *row);
+static void fold_into(Reader *reader, const Sum *sum, AevonLogRow *row, const Opened *opened);
+static AevonGroup *group_of_event(Reader *reader, const Sum *sum, AevonLogRow *row,
+								  const Opened *opened);
+static bool is_open(const Opened *opened, const AevonDims *series, int64 minute);
 static TimestampTz minute_start(int64 minute);
 static AevonAnswer *conclude(Reader *reader, Tail *tails, int tail_count);
-static void list_windows(Sum *sum, AevonTally *tally);
-static int	compare_windows(const void *a, const void *b);
+static void conclude_measure(Reader *reader, int which, AevonTally *tally);
+static int	compare_groups(const void *a, const void *b, void *slicing);
 
 AevonAnswer *
 aevon_reader_read(const AevonQuestion *question, List *measures)
@@ -164,23 +158,14 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 		reader.voids = aevon_voids_open(question->snapshot, question->tenant_key);
 	if (question->nobody || reader.count == 0)
 		tail_count = 0;
-	else if (reader.low < reader.high)
+	else
 	{
 		reader.store = aevon_store_open(question->snapshot, false);
-		for (int i = 0; i < tail_count; i++)
-		{
-			find_corrected(&reader, &tails[i]);
-			for (int k = 0; k < tails[i].count; k++)
-				read_buckets(&reader, &tails[i], tails[i].members[k]);
-			read_raw(&reader, &tails[i], &tails[i].corrected[AEVON_TIER_1M], tails[i].members,
-					 tails[i].count);
-		}
-		aevon_store_close(reader.store);
-		for (int i = 0; i < tail_count; i++)
-			read_tail(&reader, &tails[i]);
-	}
-	if (tail_count > 0)
+		compile_slices(&reader);
+		read_whole_minutes(&reader, tails, tail_count);
 		read_edges(&reader, tails, tail_count);
+		aevon_store_close(reader.store);
+	}
 	answer = conclude(&reader, tails, tail_count);
 	aevon_voids_close(reader.voids);
 	MemoryContextDelete(reader.event);
@@ -200,15 +185,33 @@ aevon_reader_tally(const AevonAnswer *answer, const AevonMeasure *measure)
 }
 
 void
-aevon_reader_check_windows(int64 count)
+aevon_reader_check_range(TimestampTz since, TimestampTz until)
 {
-	if (count > aevon_max_windows)
+	if (since > until)
 		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many windows"),
-				 errdetail("The answer would have more than aevon.max_windows (%d) windows.",
-						   aevon_max_windows),
-				 errhint("Ask for a shorter range or a coarser granularity.")));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"since\" lies after \"until\""),
+				 errhint("A range is [since, until): since is included, until is not.")));
+}
+
+/* The whole minutes: from buckets, and from the tails. */
+static void
+read_whole_minutes(Reader *reader, Tail *tails, int tail_count)
+{
+	if (reader->low >= reader->high)
+		return;
+	for (int i = 0; i < tail_count; i++)
+	{
+		Tail	   *tail = &tails[i];
+		Opened		corrected = {0};
+
+		find_corrected(reader, tail);
+		corrected.minutes = tail->corrected[AEVON_TIER_1M];
+		for (int k = 0; k < tail->count; k++)
+			read_buckets(reader, tail, tail->members[k]);
+		read_raw(reader, tail, &corrected, tail->members, tail->count);
+		read_tail(reader, tail);
+	}
 }
 
 static void
@@ -228,8 +231,7 @@ prepare(Reader *reader, List *measures)
 		int			which = reader->count++;
 
 		reader->sums[which].measure = measure;
-		if (reader->question->grid->kind != AEVON_GRID_TOTAL)
-			reader->sums[which].windows = windows_create(CurrentMemoryContext, 16, NULL);
+		reader->sums[which].states = create_states(reader);
 		for (int i = 0; i < checkpoint_count; i++)
 		{
 			if (checkpoints[i].measure_key != measure->measure_key)
@@ -265,60 +267,91 @@ find_whole_minutes(Reader *reader)
 		reader->high = aevon_window_of(until, AEVON_MINUTE);
 }
 
-/* The state that events of a time are merged into, until the next call. */
-static AevonPartial *
-partial_at(Reader *reader, Sum *sum, TimestampTz at)
+static AevonSums *
+create_states(Reader *reader)
 {
-	AevonSpan	span;
+	const AevonSlicing *slicing = reader->question->slicing;
 
-	if (sum->windows == NULL)
-		return &sum->total;
-	if (at >= sum->last.start && at < sum->last.end)
-		return sum->last_partial;
-	span = aevon_window_find(reader->question->grid, at);
-	sum->last_partial = partial_of(sum, span.start);
-	sum->last = span;
-	return sum->last_partial;
+	return aevon_sums_create(reader->question->grid, slicing == NULL || !slicing->unbounded);
 }
 
-static AevonPartial *
-partial_of(Sum *sum, TimestampTz window)
+/* Only now that the store is open. */
+static void
+compile_slices(Reader *reader)
 {
-	bool		found;
-	WindowEntry *entry = windows_insert(sum->windows, window, &found);
+	const AevonQuestion *question = reader->question;
+	AevonSliceSubject subject = {question->tenant_key, question->principal_key};
 
-	/* what was there may have moved */
-	memset(&sum->last, 0, sizeof(sum->last));
-	if (!found)
+	for (int i = 0; i < reader->count; i++)
 	{
-		aevon_reader_check_windows(sum->windows->members);
-		memset(&entry->partial, 0, sizeof(entry->partial));
+		subject.full = reader->checkpoints[i] && reader->checkpoints[i]->series_full;
+		if (question->slicing != NULL)
+			reader->sums[i].slice = aevon_slice_compile(question->slicing,
+														reader->sums[i].measure, &subject,
+														reader->store);
 	}
-	return &entry->partial;
 }
 
 static void
-read_buckets(Reader *reader, Tail *tail, int which)
+read_buckets(Reader *reader, const Tail *tail, int which)
 {
-	const AevonQuestion *question = reader->question;
-	Part		part = {reader, tail, &reader->sums[which], 0, {0}};
-	AevonSeries series;
-	int32		subject_key;
+	Opened		opened = {0};
+	AevonSliceSeries *series;
+	int			count;
 
 	if (reader->checkpoints[which] == NULL)
 		return;
-	subject_key = question->principal_key ? question->principal_key : -question->tenant_key;
-	series = (AevonSeries)
+	series = list_series(reader, which, &count);
+	for (int i = 0; i < count; i++)
 	{
-		part.sum->measure->measure_key, question->tenant_key, subject_key, NULL
-	};
-	part.series_key = aevon_store_find_series(reader->store, &series);
-	if (part.series_key == 0)
-		return;
+		Part		part = {reader, tail, &reader->sums[which], series[i]};
 
-	read_span(&part, reader->low, reader->high, AEVON_TIER_1D);
-	aevon_windowset_sort(&part.opened);
-	read_raw(reader, tail, &part.opened, &which, 1);
+		read_span(&part, reader->low, reader->high, AEVON_TIER_1D);
+		if (part.opened.count > 0)
+			note_opened(&opened, &part);
+	}
+	aevon_windowset_sort(&opened.minutes);
+	read_raw(reader, tail, &opened, &which, 1);
+}
+
+static AevonSliceSeries *
+list_series(Reader *reader, int which, int *count)
+{
+	const AevonQuestion *question = reader->question;
+	Sum		   *sum = &reader->sums[which];
+	AevonSeries totals = {sum->measure->measure_key, question->tenant_key,
+	question->principal_key ? question->principal_key : -question->tenant_key};
+	AevonSliceSeries *series;
+
+	if (sum->slice != NULL)
+		return aevon_slice_list_series(sum->slice, count);
+	series = palloc0(sizeof(AevonSliceSeries));
+	series->place.passes = true;
+	series->series_key = aevon_store_find_series(reader->store, &totals);
+	*count = series->series_key != 0;
+	return series;
+}
+
+static void
+note_opened(Opened *opened, const Part *part)
+{
+	int			number = part->series.place.series ? part->series.place.series->number : 0;
+	AevonWindowSet *minutes = palloc(sizeof(AevonWindowSet));
+
+	if (number >= opened->room)
+	{
+		int			room = number * 2 + 16;
+		Size		size = room * sizeof(AevonWindowSet *);
+
+		opened->by_series = opened->by_series ? repalloc(opened->by_series, size) : palloc(size);
+		for (; opened->room < room; opened->room++)
+			opened->by_series[opened->room] = NULL;
+	}
+	*minutes = part->opened;
+	aevon_windowset_sort(minutes);
+	for (int i = 0; i < minutes->count; i++)
+		aevon_windowset_add(&opened->minutes, minutes->windows[i]);
+	opened->by_series[number] = minutes;
 }
 
 /*
@@ -436,11 +469,11 @@ visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opene
 {
 	const AevonQuestion *question = part->reader->question;
 	VisitContext context = {
-		part->reader, part->sum, aevon_tier_minutes(tier) * AEVON_MINUTE, opened
+		part, aevon_tier_minutes(tier) * AEVON_MINUTE, opened
 	};
 	AevonVisit	visit = {
 		.tier = tier,
-		.series_key = part->series_key,
+		.series_key = part->series.series_key,
 		.from = from,
 		.until = until,
 		.grid = question->grid,
@@ -456,7 +489,7 @@ visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opene
  * the members of the tail's measures.
  */
 static void
-read_raw(Reader *reader, const Tail *tail, const AevonWindowSet *minutes,
+read_raw(Reader *reader, const Tail *tail, const Opened *opened,
 		 const int *members, int count)
 {
 	AevonLogScan *scan = NULL;
@@ -465,7 +498,7 @@ read_raw(Reader *reader, const Tail *tail, const AevonWindowSet *minutes,
 	int64		from;
 	int64		until;
 
-	while (aevon_windowset_next_run(minutes, &at, &from, &until))
+	while (aevon_windowset_next_run(&opened->minutes, &at, &from, &until))
 	{
 		if (scan == NULL)
 			scan = scan_by_time(reader, minute_start(from), minute_start(until));
@@ -476,7 +509,7 @@ read_raw(Reader *reader, const Tail *tail, const AevonWindowSet *minutes,
 			if (!aevon_cut_contains(tail->cut, row.stamp) || !row_counts(reader, &row, true))
 				continue;
 			for (int i = 0; i < count; i++)
-				fold_into(reader, &reader->sums[members[i]], &row);
+				fold_into(reader, &reader->sums[members[i]], &row, opened);
 			MemoryContextReset(reader->event);
 		}
 	}
@@ -503,17 +536,30 @@ row_counts(Reader *reader, const AevonLogRow *row, bool by_time)
 	return !is_void || found.voided_at > reader->question->as_of;
 }
 
+static AevonGroup *
+group_of(const Sum *sum, const AevonPlace *place, int32 principal_key)
+{
+	if (!place->passes)
+		return aevon_sums_left_out(sum->states);
+	return aevon_sums_group(sum->states, place->group, principal_key);
+}
+
 static void
 take_state(void *context, int64 window, const AevonPartial *partial)
 {
 	VisitContext *visit = context;
-	MemoryContext outer = MemoryContextSwitchTo(visit->reader->result);
+	Part	   *part = visit->part;
+	MemoryContext outer = MemoryContextSwitchTo(part->reader->result);
 
 	if (partial == NULL)
 		aevon_windowset_add(visit->opened, window);
 	else
-		aevon_partial_merge(partial_at(visit->reader, visit->sum, window * visit->unit),
+	{
+		if (part->group == NULL)
+			part->group = group_of(part->sum, &part->series.place, part->series.principal_key);
+		aevon_partial_merge(aevon_sums_at(part->sum->states, part->group, window * visit->unit),
 							partial);
+	}
 	MemoryContextSwitchTo(outer);
 }
 
@@ -549,7 +595,7 @@ read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails, int
 		if (!row_counts(reader, &row, true))
 			continue;
 		for (int i = 0; i < reader->count; i++)
-			fold_into(reader, &reader->sums[i], &row);
+			fold_into(reader, &reader->sums[i], &row, NULL);
 		for (int i = 0; i < tail_count; i++)
 			tails[i].events += aevon_cut_contains(tails[i].cut, row.stamp) ? 0 : 1;
 		MemoryContextReset(reader->event);
@@ -634,7 +680,7 @@ take_stamps(Reader *reader, Tail *tail, int64 from, int64 until, int64 *budget)
 			row.occurred_at < since || row.occurred_at >= end || !row_counts(reader, &row, false))
 			continue;
 		for (int i = 0; i < tail->count; i++)
-			fold_into(reader, &tail->sums[i], &row);
+			fold_into(reader, &tail->sums[i], &row, NULL);
 		tail->events++;
 		MemoryContextReset(reader->event);
 	}
@@ -654,7 +700,7 @@ read_tail_by_time(Reader *reader, Tail *tail)
 		if (aevon_cut_contains(tail->cut, row.stamp) || !row_counts(reader, &row, true))
 			continue;
 		for (int i = 0; i < tail->count; i++)
-			fold_into(reader, &tail->sums[i], &row);
+			fold_into(reader, &tail->sums[i], &row, NULL);
 		tail->events++;
 		MemoryContextReset(reader->event);
 	}
@@ -667,12 +713,8 @@ start_sums(Reader *reader, Tail *tail)
 {
 	for (int i = 0; i < tail->count; i++)
 	{
-		Sum		   *sum = &tail->sums[i];
-
-		memset(&sum->total, 0, sizeof(sum->total));
-		sum->measure = reader->sums[tail->members[i]].measure;
-		if (reader->question->grid->kind != AEVON_GRID_TOTAL)
-			sum->windows = windows_create(CurrentMemoryContext, 16, NULL);
+		tail->sums[i] = reader->sums[tail->members[i]];
+		tail->sums[i].states = create_states(reader);
 	}
 }
 
@@ -680,18 +722,7 @@ static void
 add_sums(Reader *reader, Tail *tail)
 {
 	for (int i = 0; i < tail->count; i++)
-	{
-		Sum		   *into = &reader->sums[tail->members[i]];
-		windows_iterator iterator;
-		WindowEntry *entry;
-
-		aevon_partial_merge(&into->total, &tail->sums[i].total);
-		if (tail->sums[i].windows == NULL)
-			continue;
-		windows_start_iterate(tail->sums[i].windows, &iterator);
-		while ((entry = windows_iterate(tail->sums[i].windows, &iterator)) != NULL)
-			aevon_partial_merge(partial_of(into, entry->window), &entry->partial);
-	}
+		aevon_sums_add(reader->sums[tail->members[i]].states, tail->sums[i].states);
 }
 
 /* The subject's events, by time, and beside them its voids. */
@@ -728,18 +759,47 @@ go_beside(Reader *reader, TimestampTz since, TimestampTz until)
 }
 
 static void
-fold_into(Reader *reader, Sum *sum, AevonLogRow *row)
+fold_into(Reader *reader, const Sum *sum, AevonLogRow *row, const Opened *opened)
 {
 	MemoryContext outer = MemoryContextSwitchTo(reader->event);
 	AevonContribution contribution;
+	AevonGroup *group;
 
-	if (aevon_fold_evaluate(sum->measure, row, &contribution))
+	if (aevon_fold_evaluate(sum->measure, row, &contribution) &&
+		(group = group_of_event(reader, sum, row, opened)) != NULL)
 	{
 		MemoryContextSwitchTo(reader->result);
 		aevon_fold_apply(sum->measure, &contribution,
-						 partial_at(reader, sum, row->occurred_at));
+						 aevon_sums_at(sum->states, group, row->occurred_at));
 	}
 	MemoryContextSwitchTo(outer);
+}
+
+/* NULL: the minute is not open for the event's series. */
+static AevonGroup *
+group_of_event(Reader *reader, const Sum *sum, AevonLogRow *row, const Opened *opened)
+{
+	const AevonSlicing *slicing = reader->question->slicing;
+	const AevonPlace *place;
+
+	if (sum->slice == NULL)
+		return aevon_sums_ungrouped(sum->states);
+	place = aevon_slice_place_event(sum->slice, row);
+	if (!place->passes && !place->series->other)
+		return NULL;
+	if (opened != NULL && opened->by_series != NULL &&
+		!is_open(opened, place->series, aevon_window_of(row->occurred_at, AEVON_MINUTE)))
+		return NULL;
+	return group_of(sum, place, slicing->by_principal ? row->principal_key : 0);
+}
+
+static bool
+is_open(const Opened *opened, const AevonDims *series, int64 minute)
+{
+	int			number = series ? series->number : 0;
+
+	return number < opened->room && opened->by_series[number] != NULL &&
+		aevon_windowset_meets(opened->by_series[number], minute, minute);
 }
 
 static TimestampTz
@@ -760,12 +820,7 @@ conclude(Reader *reader, Tail *tails, int tail_count)
 	answer->count = reader->count;
 	answer->tallies = palloc0(Max(reader->count, 1) * sizeof(AevonTally));
 	for (int i = 0; i < reader->count; i++)
-	{
-		answer->tallies[i].measure = reader->sums[i].measure;
-		answer->tallies[i].total = reader->sums[i].total;
-		if (reader->sums[i].windows != NULL)
-			list_windows(&reader->sums[i], &answer->tallies[i]);
-	}
+		conclude_measure(reader, i, &answer->tallies[i]);
 	for (int i = 0; i < tail_count; i++)
 	{
 		answer->tail_events = Max(answer->tail_events, tails[i].events);
@@ -776,29 +831,30 @@ conclude(Reader *reader, Tail *tails, int tail_count)
 }
 
 static void
-list_windows(Sum *sum, AevonTally *tally)
+conclude_measure(Reader *reader, int which, AevonTally *tally)
 {
-	windows_iterator iterator;
-	WindowEntry *entry;
+	const AevonSlicing *slicing = reader->question->slicing;
+	const AevonCheckpoint *checkpoint = reader->checkpoints[which];
+	AevonSums  *states = reader->sums[which].states;
+	bool		grouped = slicing != NULL && (slicing->group_count > 0 || slicing->by_principal);
 
-	tally->windows = palloc(Max(sum->windows->members, 1) * sizeof(AevonWindowState));
-	windows_start_iterate(sum->windows, &iterator);
-	while ((entry = windows_iterate(sum->windows, &iterator)) != NULL)
+	tally->measure = reader->sums[which].measure;
+	tally->groups = aevon_sums_list(states, grouped, &tally->group_count);
+	tally->complete = !(checkpoint != NULL && checkpoint->series_full) &&
+		aevon_sums_at(states, aevon_sums_left_out(states), 0)->event_count == 0;
+	for (int i = 0; i < tally->group_count; i++)
 	{
-		/* a filter may have left a window without events */
-		if (entry->partial.event_count == 0)
-			continue;
-		tally->windows[tally->count].window = entry->window;
-		tally->windows[tally->count++].partial = &entry->partial;
+		if (tally->groups[i].dims != NULL && tally->groups[i].dims->other)
+			tally->complete = false;
 	}
-	qsort(tally->windows, tally->count, sizeof(AevonWindowState), compare_windows);
+	if (grouped)
+		qsort_arg(tally->groups, tally->group_count, sizeof(AevonGroupTally), compare_groups,
+				  unconstify(AevonSlicing *, slicing));
 }
 
 static int
-compare_windows(const void *a, const void *b)
+compare_groups(const void *a, const void *b, void *slicing)
 {
-	int64		x = ((const AevonWindowState *) a)->window;
-	int64		y = ((const AevonWindowState *) b)->window;
-
-	return x < y ? -1 : x > y ? 1 : 0;
+	return aevon_slice_compare(slicing, ((const AevonGroupTally *) a)->dims,
+							   ((const AevonGroupTally *) b)->dims);
 }

@@ -15,7 +15,9 @@
 #include "bucket.h"
 #include "cut.h"
 #include "rule.h"
+#include "slice.h"
 #include "store.h"
+#include "sums.h"
 #include "window.h"
 
 typedef struct AevonQuestion
@@ -27,6 +29,7 @@ typedef struct AevonQuestion
 	TimestampTz until;			/* exclusive; may be infinity */
 	TimestampTz as_of;			/* ingested by then; DT_NOEND: everything */
 	AevonGrid  *grid;
+	const AevonSlicing *slicing;	/* NULL: neither filtered nor grouped */
 	bool		nobody;			/* no such tenant or principal: nothing to
 								 * read */
 } AevonQuestion;
@@ -35,9 +38,9 @@ typedef struct AevonQuestion
 typedef struct AevonTally
 {
 	const AevonMeasure *measure;
-	AevonPartial total;			/* a grid without windows */
-	int			count;			/* windows that hold events, ascending; */
-	AevonWindowState *windows;	/* numbered by their start, a TimestampTz */
+	bool		complete;		/* nothing was folded together as "other" */
+	int			group_count;	/* 1 for an answer that is not grouped; else */
+	AevonGroupTally *groups;	/* those that hold events, in order */
 } AevonTally;
 
 typedef struct AevonAnswer
@@ -49,7 +52,8 @@ typedef struct AevonAnswer
 } AevonAnswer;
 
 /*
- * Read the states of measures (list of const AevonMeasure *, each once).
+ * Read the states of measures (list of const AevonMeasure *, each once, with the
+ * dimensions that are asked for).
  * Allocated in the current memory context.  Raises 54000 past
  * aevon.max_windows.
  */
@@ -59,7 +63,7 @@ extern AevonAnswer *aevon_reader_read(const AevonQuestion *question, List *measu
 extern const AevonTally *aevon_reader_tally(const AevonAnswer *answer,
 											const AevonMeasure *measure);
 
-/* Raises 54000 for more windows than aevon.max_windows. */
-extern void aevon_reader_check_windows(int64 count);
+/* Raises 22023 if since lies after until. */
+extern void aevon_reader_check_range(TimestampTz since, TimestampTz until);
 
 #endif							/* AEVON_READER_H */

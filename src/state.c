@@ -20,6 +20,7 @@
 #include "utils/tuplestore.h"
 
 #include "access.h"
+#include "figures.h"
 #include "fold.h"
 #include "guc.h"
 #include "json.h"
@@ -42,6 +43,7 @@ typedef struct Request
 	char	   *rule;			/* NULL: every rule */
 	char	   *granularity;
 	AevonQuestion question;
+	int64		window_count;	/* of a group; 0: only those that hold events */
 	List	   *rules;			/* that answer; const AevonRule * */
 	AevonAnswer *answer;
 } Request;
@@ -50,6 +52,7 @@ typedef struct Request
 typedef struct Line
 {
 	AevonSpan	span;
+	const AevonDims *dims;		/* of the group; NULL: not grouped */
 	const AevonPartial *partial;
 } Line;
 
@@ -64,15 +67,17 @@ PG_FUNCTION_INFO_V1(aevon_state_sql);
 PG_FUNCTION_INFO_V1(aevon_windows_sql);
 
 static void unpack_request(FunctionCallInfo fcinfo, Request *request);
-static void refuse_unsupported(FunctionCallInfo fcinfo);
+static const AevonSlicing *slicing_argument(FunctionCallInfo fcinfo);
 static char *text_argument(FunctionCallInfo fcinfo, int number, const char *name);
 static TimestampTz time_argument(FunctionCallInfo fcinfo, int number, const char *name);
 static void answer_request(Request *request);
 static List *measures_of(List *rules);
-static void check_window_count(const AevonQuestion *question);
+static void count_windows(Request *request);
 static bool finite_range(const AevonQuestion *question);
 static void visit_lines(const Request *request, const AevonRule *rule, LineVisitor visitor,
 						void *context);
+static void visit_group(const Request *request, const AevonRule *rule,
+						const AevonGroupTally *group, LineVisitor visitor, void *context);
 static void add_row(void *context, const AevonRule *rule, const Line *line);
 static void add_json_line(void *context, const AevonRule *rule, const Line *line);
 static Datum state_document(const Request *request);
@@ -80,7 +85,6 @@ static void push_rule(AevonJson *json, const Request *request, const AevonRule *
 static int64 skipped_of(const AevonTally *tally);
 static TimestampTz data_through(bool *unknown);
 static void push_freshness(AevonJson *json);
-static void push_stats(AevonJson *json, const AevonRule *rule, const AevonPartial *partial);
 
 Datum
 aevon_state_sql(PG_FUNCTION_ARGS)
@@ -128,32 +132,18 @@ unpack_request(FunctionCallInfo fcinfo, Request *request)
 	request->granularity = text_argument(fcinfo, ARG_GRANULARITY, "granularity");
 	request->question.grid = aevon_window_grid(request->granularity,
 											   text_argument(fcinfo, ARG_TIMEZONE, "timezone"));
-	refuse_unsupported(fcinfo);
-	if (request->question.since > request->question.until)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"since\" lies after \"until\""),
-				 errhint("A range is [since, until): since is included, until is not.")));
-	check_window_count(&request->question);
+	request->question.slicing = slicing_argument(fcinfo);
+	aevon_reader_check_range(request->question.since, request->question.until);
+	count_windows(request);
 }
 
-static void
-refuse_unsupported(FunctionCallInfo fcinfo)
+static const AevonSlicing *
+slicing_argument(FunctionCallInfo fcinfo)
 {
-	static const struct
-	{
-		int			number;
-		const char *name;
-	}			later[] = {{ARG_DIMS, "dims"}, {ARG_GROUP_BY, "group_by"}};
+	Jsonb	   *dims = PG_ARGISNULL(ARG_DIMS) ? NULL : PG_GETARG_JSONB_P(ARG_DIMS);
+	ArrayType  *group_by = PG_ARGISNULL(ARG_GROUP_BY) ? NULL : PG_GETARG_ARRAYTYPE_P(ARG_GROUP_BY);
 
-	for (int i = 0; i < lengthof(later); i++)
-	{
-		if (!PG_ARGISNULL(later[i].number))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("argument \"%s\" is not supported yet", later[i].name),
-					 errhint("Leave it out.")));
-	}
+	return aevon_slice_request(dims, group_by);
 }
 
 static char *
@@ -195,6 +185,7 @@ answer_request(Request *request)
 	aevon_access_enter(&access);
 	rules = aevon_rule_load(question->snapshot);
 	request->rules = aevon_rule_select(rules, question->tenant_key, request->rule);
+	request->rules = aevon_slice_select(question->slicing, request->rules, request->rule != NULL);
 	request->answer = aevon_reader_read(question, measures_of(request->rules));
 	aevon_access_leave(&access);
 	for (int i = 0; i < list_length(request->rules); i++)
@@ -213,11 +204,15 @@ measures_of(List *rules)
 }
 
 static void
-check_window_count(const AevonQuestion *question)
+count_windows(Request *request)
 {
-	if (question->grid->kind != AEVON_GRID_TOTAL && finite_range(question))
-		aevon_reader_check_windows(aevon_window_count(question->grid, question->since,
-													  question->until, aevon_max_windows));
+	const AevonQuestion *question = &request->question;
+
+	if (question->grid->kind == AEVON_GRID_TOTAL || !finite_range(question))
+		return;
+	request->window_count = aevon_window_count(question->grid, question->since, question->until,
+											   aevon_max_windows);
+	aevon_sums_check_windows(request->window_count);
 }
 
 static bool
@@ -227,27 +222,37 @@ finite_range(const AevonQuestion *question)
 }
 
 /*
- * The lines of a rule's answer, in order of time: every window of a finite
- * range, the windows that hold events of an open one.
+ * The lines of a rule's answer, group by group, in order of time: every window
+ * of a finite range, the windows that hold events of an open one.
  */
 static void
 visit_lines(const Request *request, const AevonRule *rule, LineVisitor visitor, void *context)
 {
+	const AevonTally *tally = aevon_reader_tally(request->answer, rule->measure);
+
+	aevon_sums_check_windows(tally->group_count * request->window_count);
+	for (int i = 0; i < tally->group_count; i++)
+		visit_group(request, rule, &tally->groups[i], visitor, context);
+}
+
+static void
+visit_group(const Request *request, const AevonRule *rule, const AevonGroupTally *group,
+			LineVisitor visitor, void *context)
+{
 	static const AevonPartial nothing = {0};
 	const AevonQuestion *question = &request->question;
-	const AevonTally *tally = aevon_reader_tally(request->answer, rule->measure);
 	TimestampTz at = question->since;
-	Line		line = {{question->since, question->until}, &tally->total};
+	Line		line = {{question->since, question->until}, group->dims, group->total};
 	int			next = 0;
 
 	if (question->grid->kind == AEVON_GRID_TOTAL)
 		visitor(context, rule, &line);
 	else if (!finite_range(question))
 	{
-		for (; next < tally->count; next++)
+		for (; next < group->count; next++)
 		{
-			line.span = aevon_window_find(question->grid, tally->windows[next].window);
-			line.partial = tally->windows[next].partial;
+			line.span = aevon_window_find(question->grid, group->windows[next].window);
+			line.partial = group->windows[next].partial;
 			visitor(context, rule, &line);
 		}
 	}
@@ -257,8 +262,8 @@ visit_lines(const Request *request, const AevonRule *rule, LineVisitor visitor, 
 		{
 			line.span = aevon_window_find(question->grid, at);
 			line.partial = &nothing;
-			if (next < tally->count && tally->windows[next].window == line.span.start)
-				line.partial = tally->windows[next++].partial;
+			if (next < group->count && group->windows[next].window == line.span.start)
+				line.partial = group->windows[next++].partial;
 			visitor(context, rule, &line);
 		}
 	}
@@ -274,14 +279,14 @@ add_row(void *context, const AevonRule *rule, const Line *line)
 	bool		nulls[7] = {false};
 
 	values[0] = CStringGetTextDatum(rule->name);
-	values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	values[1] = JsonbPGetDatum(aevon_slice_document(line->dims));
 	values[2] = TimestampTzGetDatum(line->span.start);
 	values[3] = TimestampTzGetDatum(line->span.end);
 	values[4] = Int64GetDatum(line->partial->event_count);
 	nulls[5] = value == NULL;
 	values[5] = NumericGetDatum(value);
 	aevon_json_token(&stats, WJB_BEGIN_OBJECT);
-	push_stats(&stats, rule, line->partial);
+	aevon_figures_push(&stats, rule, line->partial);
 	aevon_json_token(&stats, WJB_END_OBJECT);
 	values[6] = JsonbPGetDatum(aevon_json_finish(&stats));
 	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, values, nulls);
@@ -299,8 +304,10 @@ add_json_line(void *context, const AevonRule *rule, const Line *line)
 	aevon_json_number(json, "value", aevon_fold_final(line->partial, &rule->operators[0]));
 	aevon_json_key(json, "stats");
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
-	push_stats(json, rule, line->partial);
+	aevon_figures_push(json, rule, line->partial);
 	aevon_json_token(json, WJB_END_OBJECT);
+	if (line->dims != NULL)
+		aevon_json_document(json, "dims", aevon_slice_document(line->dims));
 	aevon_json_token(json, WJB_END_OBJECT);
 }
 
@@ -347,6 +354,8 @@ push_rule(AevonJson *json, const Request *request, const AevonRule *rule)
 		aevon_json_text(json, NULL, rule->operators[i].name);
 	aevon_json_token(json, WJB_END_ARRAY);
 	aevon_json_number(json, "skipped", int64_to_numeric(skipped_of(tally)));
+	if (request->question.slicing != NULL)
+		aevon_json_boolean(json, "complete", tally->complete);
 	aevon_json_key(json, "values");
 	aevon_json_token(json, WJB_BEGIN_ARRAY);
 	visit_lines(request, rule, add_json_line, json);
@@ -357,10 +366,16 @@ push_rule(AevonJson *json, const Request *request, const AevonRule *rule)
 static int64
 skipped_of(const AevonTally *tally)
 {
-	int64		skipped = tally->total.skipped;
+	int64		skipped = 0;
 
-	for (int i = 0; i < tally->count; i++)
-		skipped += tally->windows[i].partial->skipped;
+	for (int i = 0; i < tally->group_count; i++)
+	{
+		const AevonGroupTally *group = &tally->groups[i];
+
+		skipped += group->total->skipped;
+		for (int k = 0; k < group->count; k++)
+			skipped += group->windows[k].partial->skipped;
+	}
 	return skipped;
 }
 
@@ -401,12 +416,4 @@ push_freshness(AevonJson *json)
 	}
 	aevon_json_time(json, "data_through", through);
 	aevon_json_number(json, "staleness_seconds", int64_div_fast_to_numeric(behind, 6));
-}
-
-static void
-push_stats(AevonJson *json, const AevonRule *rule, const AevonPartial *partial)
-{
-	for (int i = 0; i < rule->operator_count; i++)
-		aevon_json_number(json, rule->operators[i].name,
-						  aevon_fold_final(partial, &rule->operators[i]));
 }

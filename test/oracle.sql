@@ -490,7 +490,8 @@ $$;
 -- taken from Aevon: once a rule has its fill, series say what they are for.
 CREATE OR REPLACE FUNCTION aevon_test.combined(of_tenant text)
 	RETURNS TABLE (rule text, version integer, rollups text[], principal text, event_id text,
-		occurred_at timestamptz, number numeric, skipped boolean, dims jsonb)
+		occurred_at timestamptz, number numeric, skipped boolean, item jsonb, ranked boolean,
+		other boolean, dims jsonb)
 	LANGUAGE sql STABLE SET jit = off
 	AS $$
 	WITH rules AS MATERIALIZED (
@@ -515,11 +516,233 @@ CREATE OR REPLACE FUNCTION aevon_test.combined(of_tenant text)
 			FROM jsonb_each_text(r.dimensions) d) o
 	)
 	SELECT o.rule, o.version, o.rollups, o.principal, o.event_id, o.occurred_at, o.number, o.skipped,
-		CASE WHEN o.dims @? 'strict $.* ? (@.type() == "array")' THEN o.other
-			WHEN NOT o.series_full OR s.measure_key IS NOT NULL THEN o.dims ELSE o.other END
+		o.item, o.ranked, x.other, CASE WHEN x.other THEN o.other ELSE o.dims END
 	FROM own o
 	LEFT JOIN aevon.series s ON s.measure_key = o.measure_key AND s.tenant_key = o.tenant_key
 		AND s.subject_key = -o.tenant_key AND s.dims = o.dims AND octet_length(s.dims_digest) > 1
+	CROSS JOIN LATERAL (SELECT o.dims @? 'strict $.* ? (@.type() == "array")'
+		OR (o.series_full AND s.measure_key IS NULL)) x (other)
+$$;
+
+-- Does a combination pass a filter?
+CREATE OR REPLACE FUNCTION aevon_test.passes(dims jsonb, other boolean, filter jsonb) RETURNS boolean
+	LANGUAGE sql IMMUTABLE
+	AS $$
+	SELECT coalesce(filter, '{}') = '{}' OR (NOT other AND NOT EXISTS (
+		SELECT FROM jsonb_each(filter) f
+		WHERE NOT CASE jsonb_typeof(f.value) WHEN 'array'
+			THEN EXISTS (SELECT FROM jsonb_array_elements(f.value) e WHERE e = dims -> f.key)
+			ELSE f.value = dims -> f.key END))
+$$;
+
+-- The group of a combination, as answers show it; {} without names.
+CREATE OR REPLACE FUNCTION aevon_test.group_of(dims jsonb, other boolean, names text[]) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE
+	AS $$
+	SELECT coalesce(jsonb_object_agg(n, dims -> n), '{}')
+		|| CASE WHEN other AND cardinality(names) > 0 THEN '{"__other__": true}'::jsonb ELSE '{}' END
+	FROM unnest(names) n
+$$;
+
+-- Questions about dimensions worth asking each rule that has any: filters by
+-- some of the values that there are, and by none, each with every grouping.
+CREATE OR REPLACE FUNCTION aevon_test.slices_of(of_tenant text)
+	RETURNS TABLE (rule text, filter jsonb, names text[])
+	LANGUAGE sql STABLE SET jit = off
+	AS $$
+	WITH combinations AS MATERIALIZED (
+		SELECT c.rule, c.dims, row_number() OVER (PARTITION BY c.rule ORDER BY md5(c.dims::text)) AS n
+		FROM (SELECT DISTINCT b.rule, b.dims FROM aevon_test.combined(of_tenant) b WHERE NOT b.other) c
+	), names AS MATERIALIZED (
+		SELECT DISTINCT c.rule, k.name FROM combinations c, jsonb_object_keys(c.dims) k (name)
+	), filters AS (
+		SELECT DISTINCT c.rule, NULL::jsonb AS filter FROM combinations c
+		UNION SELECT c.rule, c.dims FROM combinations c WHERE c.n <= 2
+		UNION SELECT c.rule, c.dims - k.name FROM combinations c JOIN names k USING (rule) WHERE c.n = 3
+		UNION SELECT c.rule, jsonb_build_object(k.name, c.dims -> k.name)
+			FROM combinations c JOIN names k USING (rule) WHERE c.n IN (1, 4)
+		UNION SELECT k.rule, jsonb_build_object(k.name, (SELECT jsonb_agg(c.dims -> k.name)
+				FROM combinations c WHERE c.rule = k.rule AND c.n BETWEEN 4 AND 6) || '["no such value", null]')
+			FROM names k
+		UNION SELECT k.rule, jsonb_build_object(k.name, '[]'::jsonb) FROM names k
+		UNION SELECT k.rule, jsonb_object_agg(k.name, jsonb_build_array(c.dims -> k.name, 'x'))
+			FROM names k JOIN combinations c USING (rule) WHERE c.n = 5 GROUP BY 1
+	), groupings AS (
+		SELECT n.rule, array_agg(n.name ORDER BY md5(n.name || m)) FILTER (WHERE m >> (n.i - 1) & 1 = 1) AS names
+		FROM (SELECT k.rule, k.name, row_number() OVER (PARTITION BY k.rule ORDER BY k.name)::integer AS i,
+				count(*) OVER (PARTITION BY k.rule)::integer AS of FROM names k) n
+		CROSS JOIN LATERAL generate_series(0, (1 << n.of) - 1) m
+		GROUP BY n.rule, m
+	)
+	SELECT f.rule, f.filter, g.names FROM filters f JOIN groupings g USING (rule)
+$$;
+
+-- Answers by dimensions about a tenant, one in `sparse` of those that can be
+-- asked: the rows where Aevon's answer is not the recount.  One statement.
+CREATE OR REPLACE FUNCTION aevon_test.slice_differences(of_tenant text, sparse integer DEFAULT 200,
+		ranges tstzrange[] DEFAULT NULL, granularities text[] DEFAULT '{total,1m,1h,1d}',
+		zones text[] DEFAULT '{UTC}')
+	RETURNS TABLE (principal text, rule text, filter jsonb, names text[], range tstzrange,
+		granularity text, dims jsonb, window_start timestamptz, answer jsonb, recount jsonb)
+	LANGUAGE sql STABLE SET jit = off
+	AS $$
+	WITH rules AS MATERIALIZED (
+		SELECT * FROM aevon_test.rules_of(of_tenant)
+	), combined AS MATERIALIZED (
+		SELECT c.*, row_number() OVER (ORDER BY c.occurred_at, c.principal COLLATE "C", c.event_id COLLATE "C") AS place
+		FROM aevon_test.combined(of_tenant) c
+	), asked AS MATERIALIZED (
+		SELECT row_number() OVER () AS question, s.principal, q.rule, q.filter, q.names, r.range,
+			lower(r.range) AS since, upper(r.range) AS until, g.granularity, z.zone
+		FROM (SELECT DISTINCT l.principal FROM aevon_test.log_of(of_tenant) l
+			  UNION ALL SELECT NULL) s
+		CROSS JOIN aevon_test.slices_of(of_tenant) q
+		CROSS JOIN unnest(coalesce(ranges, aevon_test.ranges_of(of_tenant, 1))) AS r (range)
+		CROSS JOIN unnest(granularities) AS g (granularity)
+		CROSS JOIN unnest(zones) AS z (zone)
+		WHERE NOT (g.granularity = '1m' AND isfinite(lower(r.range)) AND isfinite(upper(r.range))
+				AND upper(r.range) - lower(r.range) > '6 hours'::interval)
+			AND (hashtext(concat(s.principal, q.rule, q.filter, q.names, r.range, g, z)) & 2147483647) % sparse = 0
+	), answers AS (
+		SELECT a.question, w.dims, w.window_start,
+			jsonb_build_object('rule', w.rule, 'window_end', w.window_end, 'event_count', w.event_count,
+				'value', w.value, 'stats', w.stats) AS answer
+		FROM asked a
+		CROSS JOIN LATERAL aevon_windows(of_tenant, a.principal, a.rule, a.since, a.until,
+			a.granularity, NULL, a.filter, a.names, a.zone) w
+	), taken AS MATERIALIZED (
+		SELECT a.question, aevon_test.group_of(c.dims, c.other, a.names) AS dims,
+			CASE a.granularity WHEN 'total' THEN a.since
+				ELSE aevon_test.window_of(a.granularity, c.occurred_at, a.zone) END AS window_start,
+			c.number, c.skipped, c.item, c.ranked, c.place
+		FROM asked a
+		JOIN combined c ON c.rule = a.rule AND c.occurred_at >= a.since AND c.occurred_at < a.until
+			AND (a.principal IS NULL OR a.principal = c.principal)
+			AND aevon_test.passes(c.dims, c.other, a.filter)
+	), folded AS MATERIALIZED (
+		SELECT t.question, t.dims, t.window_start,
+			count(*) AS event_count, count(*) FILTER (WHERE t.skipped) AS skipped,
+			sum(t.number) AS sum, min(t.number) AS min, max(t.number) AS max,
+			(array_agg(t.number ORDER BY t.place DESC) FILTER (WHERE t.number IS NOT NULL))[1] AS last,
+			count(DISTINCT t.item) AS "distinct",
+			array_agg(t.number ORDER BY t.number) FILTER (WHERE t.ranked AND t.number IS NOT NULL) AS numbers
+		FROM taken t GROUP BY 1, 2, 3
+	), frames AS (
+		-- the windows that must be there, empty or not, of every group
+		SELECT a.question, g.dims, w.window_start
+		FROM asked a
+		CROSS JOIN LATERAL (
+			SELECT DISTINCT t.dims FROM taken t WHERE t.question = a.question AND cardinality(a.names) > 0
+			UNION ALL SELECT '{}' WHERE coalesce(cardinality(a.names), 0) = 0) AS g
+		CROSS JOIN LATERAL (
+			SELECT a.since WHERE a.granularity = 'total'
+			UNION ALL SELECT aevon_test.windows_of(a.granularity, a.zone, a.since, a.until)
+			WHERE a.granularity <> 'total'
+				AND isfinite(a.since) AND isfinite(a.until)) AS w (window_start)
+	), recounts AS (
+		SELECT k.question, k.dims, k.window_start,
+			jsonb_build_object('rule', r.rule,
+				'window_end', CASE a.granularity WHEN 'total' THEN a.until
+					ELSE aevon_test.window_end(a.granularity, k.window_start, a.zone) END,
+				'event_count', coalesce(f.event_count, 0), 'value', s.stats -> r.operators[1],
+				'stats', s.stats) AS recount, r.operators
+		FROM (SELECT * FROM frames
+			  UNION SELECT d.question, d.dims, d.window_start FROM folded d) k
+		JOIN asked a ON a.question = k.question
+		JOIN rules r ON r.rule = a.rule
+		LEFT JOIN folded f ON f.question = k.question AND f.dims = k.dims
+			AND f.window_start = k.window_start
+		CROSS JOIN LATERAL (SELECT aevon_test.stats_of(r.operators, coalesce(f.event_count, 0),
+			coalesce(f.skipped, 0), f.sum, f.min, f.max, f.last,
+			coalesce(f."distinct", 0), f.numbers) AS stats) s
+	)
+	SELECT q.principal, q.rule, q.filter, q.names, q.range, q.granularity, coalesce(a.dims, x.dims),
+		coalesce(a.window_start, x.window_start), a.answer, x.recount
+	FROM answers a
+	FULL JOIN recounts x ON x.question = a.question AND x.dims = a.dims
+		AND x.window_start = a.window_start
+	JOIN asked q ON q.question = coalesce(a.question, x.question)
+	WHERE a.answer IS DISTINCT FROM x.recount
+		AND NOT aevon_test.agrees(a.answer, x.recount, x.operators)
+	ORDER BY q.question, 7, 8
+$$;
+
+-- A value as aevon_top's key.
+CREATE OR REPLACE FUNCTION aevon_test.key_of(value jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	AS $$
+	SELECT CASE jsonb_typeof(value) WHEN 'number' THEN trim_scale(value::numeric)::text
+		ELSE value #>> '{}' END
+$$;
+
+-- The same for aevon_top, by every operator that is exact, of principals and
+-- every dimension.
+CREATE OR REPLACE FUNCTION aevon_test.top_differences(of_tenant text, sparse integer DEFAULT 20,
+		ranges tstzrange[] DEFAULT NULL)
+	RETURNS TABLE (rule text, by text, of text, filter jsonb, range tstzrange, rank bigint,
+		answer jsonb, recount jsonb)
+	LANGUAGE sql STABLE SET jit = off
+	AS $$
+	WITH rules AS MATERIALIZED (
+		SELECT * FROM aevon_test.rules_of(of_tenant)
+	), combined AS MATERIALIZED (
+		SELECT c.*, row_number() OVER (ORDER BY c.occurred_at, c.principal COLLATE "C", c.event_id COLLATE "C") AS place
+		FROM aevon_test.combined(of_tenant) c
+	), asked AS MATERIALIZED (
+		SELECT row_number() OVER () AS question, q.rule, b.by, o.of, q.filter, r.range, n.n,
+			lower(r.range) AS since, upper(r.range) AS until
+		FROM (SELECT DISTINCT x.rule, x.filter FROM aevon_test.slices_of(of_tenant) x) q
+		JOIN rules s ON s.rule = q.rule
+		CROSS JOIN LATERAL unnest(s.operators) AS b (by)
+		CROSS JOIN LATERAL (
+			SELECT 'principal' UNION SELECT unnest(x.names) FROM aevon_test.slices_of(of_tenant) x
+			WHERE x.rule = q.rule) AS o (of)
+		CROSS JOIN unnest(coalesce(ranges, aevon_test.ranges_of(of_tenant, 1))) AS r (range)
+		CROSS JOIN (VALUES (1), (3), (1000)) AS n (n)
+		WHERE b.by !~ '^p[0-9]' AND (hashtext(concat(q.rule, b, o, q.filter, r.range, n)) & 2147483647) % sparse = 0
+	), answers AS (
+		SELECT a.question, t.rank::bigint,
+			jsonb_build_object('key', t.key, 'event_count', t.event_count, 'value', t.value,
+				'stats', t.stats) AS answer
+		FROM asked a
+		CROSS JOIN LATERAL aevon_top(of_tenant, a.rule, a.n, a.by, a.of, a.since, a.until, a.filter) t
+	), folded AS MATERIALIZED (
+		SELECT a.question, k.key, k.other,
+			count(*) AS event_count, count(*) FILTER (WHERE c.skipped) AS skipped,
+			sum(c.number) AS sum, min(c.number) AS min, max(c.number) AS max,
+			(array_agg(c.number ORDER BY c.place DESC) FILTER (WHERE c.number IS NOT NULL))[1] AS last,
+			count(DISTINCT c.item) AS "distinct",
+			array_agg(c.number ORDER BY c.number) FILTER (WHERE c.ranked AND c.number IS NOT NULL) AS numbers
+		FROM asked a
+		JOIN combined c ON c.rule = a.rule AND c.occurred_at >= a.since AND c.occurred_at < a.until
+			AND aevon_test.passes(c.dims, c.other, a.filter)
+		CROSS JOIN LATERAL (SELECT CASE a.of WHEN 'principal' THEN to_jsonb(c.principal) ELSE c.dims -> a.of END,
+			c.other AND a.of <> 'principal') AS k (key, other)
+		GROUP BY 1, 2, 3
+	), recounts AS (
+		-- keys that look alike come in the order of groups
+		SELECT f.question,
+			row_number() OVER (PARTITION BY f.question ORDER BY s.stats -> a.by = 'null', (s.stats ->> a.by)::numeric DESC,
+				aevon_test.key_of(f.key) COLLATE "C" NULLS LAST, f.other,
+				array_position('{string,number,boolean}', jsonb_typeof(f.key))) AS rank,
+			jsonb_build_object('key', aevon_test.key_of(f.key), 'event_count', f.event_count,
+				'value', s.stats -> a.by,
+				'stats', s.stats || CASE WHEN f.other THEN '{"__other__": true}'::jsonb ELSE '{}' END) AS recount,
+			a.by || r.operators AS operators
+		FROM folded f
+		JOIN asked a ON a.question = f.question
+		JOIN rules r ON r.rule = a.rule
+		CROSS JOIN LATERAL (SELECT aevon_test.stats_of(r.operators, f.event_count, f.skipped,
+			f.sum, f.min, f.max, f.last, f."distinct", f.numbers) AS stats) s
+	)
+	SELECT q.rule, q.by, q.of, q.filter, q.range, coalesce(a.rank, x.rank), a.answer, x.recount
+	FROM answers a
+	FULL JOIN (SELECT x.* FROM recounts x JOIN asked q USING (question) WHERE x.rank <= q.n) x
+		ON x.question = a.question AND x.rank = a.rank
+	JOIN asked q ON q.question = coalesce(a.question, x.question)
+	WHERE a.answer IS DISTINCT FROM x.recount
+		AND NOT aevon_test.agrees(a.answer, x.recount, x.operators)
+	ORDER BY q.question, 6
 $$;
 
 -- The buckets of rules with dimensions against the recount, by minutes and

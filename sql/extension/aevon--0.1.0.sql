@@ -858,6 +858,13 @@ CREATE FUNCTION aevon_windows(tenant text, principal text DEFAULT NULL, rule tex
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100
 	AS 'MODULE_PATHNAME', 'aevon_windows_sql';
 
+CREATE FUNCTION aevon_top(tenant text, rule text, n integer DEFAULT 10, by text DEFAULT NULL,
+		of text DEFAULT 'principal', since timestamptz DEFAULT '-infinity',
+		until timestamptz DEFAULT 'infinity', dims jsonb DEFAULT NULL)
+	RETURNS TABLE (rank integer, key text, event_count bigint, value numeric, stats jsonb)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'aevon_top_sql';
+
 CREATE FUNCTION aevon_events(tenant text, principal text,
 		since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
 		max_rows integer DEFAULT 1000, after text DEFAULT NULL)
@@ -1031,15 +1038,21 @@ Errors: those of aevon_ingest and of reading the source; 42703 a needed column i
 
 COMMENT ON FUNCTION aevon_state(text, text, text, timestamptz, timestamptz, text, timestamptz, jsonb, text[], text) IS
 'The state of a principal or of a whole tenant, fresh and exact, as one JSON document.
-Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule of the tenant; since, until: half-open range of occurred_at to the microsecond, infinite ends allowed; granularity: ''total'', ''1mo'', ''1w'', ''1d'', or minutes or hours that divide a day (''1m'', ''90m'', ''6h''); timezone: whose days, weeks and months, a name of pg_timezone_names; as_of: the answer from what was ingested, and not yet voided, by that time, exact to the microsecond; NULL: everything; dims, group_by: not yet supported beyond their defaults.
-Result: {tenant, principal, since, until, granularity, timezone, as_of, data_through, staleness_seconds, tail_events, cut, rules: {NAME: {version, operators, skipped, values: [{window_start, window_end, event_count, value, stats}]}}}, values by time. Empty windows appear when the range is finite: count and sum 0, the rest null.
-Errors: 22004 tenant is NULL; 22023 reversed range, unknown granularity or time zone; 22008 a window beyond what a timestamp can hold; 42704 unknown rule; 42501 no ''read'' privilege or unknown tenant; 54000 more than aevon.max_windows windows; 0A000 not yet supported; 55000 restored tables not yet adopted.';
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule of the tenant; since, until: half-open range of occurred_at to the microsecond, infinite ends allowed; granularity: ''total'', ''1mo'', ''1w'', ''1d'', or minutes or hours that divide a day (''1m'', ''90m'', ''6h''); timezone: whose days, weeks and months, a name of pg_timezone_names; as_of: the answer from what was ingested, and not yet voided, by that time, exact to the microsecond; NULL: everything; dims: only events with these dimension values, an object of names, each with a value or an array of values (null: null or missing); group_by: names of dimensions, an answer for each combination of their values.
+Result: {tenant, principal, since, until, granularity, timezone, as_of, data_through, staleness_seconds, tail_events, cut, rules: {NAME: {version, operators, skipped, complete, values: [{window_start, window_end, event_count, value, stats, dims}]}}}, values by group, then by time; complete (only with dims or group_by): false if events are folded together past aevon.max_series_per_rule; dims (only with group_by): the group''s values by name, with "__other__": true for what is folded together. Empty windows appear when the range is finite: count and sum 0, the rest null.
+Errors: 22004 tenant is NULL; 22023 reversed range, unknown granularity or time zone, dims that is not an object of values, a dimension that the rule lacks (rule NULL: that no rule has); 22004 also a NULL in group_by; 22008 a window beyond what a timestamp can hold; 42704 unknown rule; 42501 no ''read'' privilege or unknown tenant; 54000 more than aevon.max_windows windows of all groups; 55000 restored tables not yet adopted.';
 
 COMMENT ON FUNCTION aevon_windows(text, text, text, timestamptz, timestamptz, text, timestamptz, jsonb, text[], text) IS
 'The same answer as aevon_state, as one row per rule and window with exact numerics.
 Arguments: those of aevon_state.
-Result: rule name; dims: the dimension values; window_start, window_end: the window on the grid, of which only [since, until) counts; event_count: events that matched; value: the rule''s first operator; stats: every operator by name. Ordered by rule, then window. Empty windows appear when the range is finite.
+Result: rule name; dims: the group''s values by name, {} without group_by; window_start, window_end: the window on the grid, of which only [since, until) counts; event_count: events that matched; value: the rule''s first operator; stats: every operator by name. Ordered by rule, then group, then window. Empty windows appear when the range is finite.
 Errors: those of aevon_state.';
+
+COMMENT ON FUNCTION aevon_top(text, text, integer, text, text, timestamptz, timestamptz, jsonb) IS
+'The principals of a tenant, or the values of a dimension, with the greatest statistic.
+Arguments: tenant; rule: name or name@version; n: at most so many rows, 1 to aevon.max_windows; by: one of the rule''s operators, NULL for the first; of: ''principal'', or the name of a dimension; since, until: half-open range of occurred_at; dims: only events with these dimension values, as in aevon_state.
+Result: rank: from 1; key: the principal, or the dimension''s value as text, NULL for null and what is missing; event_count: events that matched; value: by''s value; stats: every operator by name. Descending by value, none last, then by key in the order of bytes. What was folded together past aevon.max_series_per_rule has the key ''__other__'', and the member "__other__": true in stats.
+Errors: 22004 an argument other than by or dims is NULL; 22023 n below 1, an operator or a dimension that the rule lacks, dims is not an object of values, reversed range; 42704 unknown rule; 42501 no ''read'' privilege or unknown tenant; 54000 n beyond aevon.max_windows; 55000 restored tables not yet adopted.';
 
 COMMENT ON FUNCTION aevon_events(text, text, timestamptz, timestamptz, integer, text) IS
 'The raw events of one principal, page by page: the audit behind every number.

@@ -44,6 +44,9 @@ INSERT INTO contract VALUES
 	'dims jsonb DEFAULT NULL, group_by text[] DEFAULT NULL, timezone text DEFAULT ''UTC''', 'jsonb', 'stable'),
 ('aevon_sweep', 'max_events bigint DEFAULT NULL, OUT event_count bigint, OUT bucket_count bigint, OUT measure_count integer, '
 	'OUT duration_ms double precision, OUT more boolean', 'record', 'volatile'),
+('aevon_top', 'tenant text, rule text, n integer DEFAULT 10, by text DEFAULT NULL, of text DEFAULT ''principal'', '
+	'since timestamptz DEFAULT ''-infinity'', until timestamptz DEFAULT ''infinity'', dims jsonb DEFAULT NULL',
+	'TABLE(rank integer, key text, event_count bigint, value numeric, stats jsonb)', 'stable'),
 ('aevon_verify', 'rule text DEFAULT NULL, tenant text DEFAULT NULL, repair boolean DEFAULT false',
 	'TABLE(rule text, version integer, tenant text, principal text, what text, window_start timestamptz, stored jsonb, '
 	'recomputed jsonb, repaired boolean)', 'volatile'),

@@ -1,0 +1,652 @@
+/*
+ * slice.c
+ *		Slices: answers filtered and grouped by dimensions, and which series of
+ *		a measure they are read from.
+ *
+ * A slice is read from the series that cover the fewest dimensions and still
+ * know all that are asked for: the tenant's roll-up of one dimension, or the
+ * combinations of all.  If the filter leaves few values they are looked up one
+ * by one, else all series are listed.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "slice.h"
+
+/* Look up so many series one by one, rather than list all. */
+#define MAX_LOOKUPS 256
+
+/* The values of a dimension that pass; none for one that is not filtered. */
+typedef struct SliceFilter
+{
+	bool		active;
+	int			count;
+	JsonbValue *values;
+} SliceFilter;
+
+struct AevonSlice
+{
+	const AevonMeasure *measure;
+	AevonSliceSubject subject;
+	AevonStore *store;
+	MemoryContext memory;
+	AevonDimsTable *table;
+	bool		by_principal;
+	AevonGrouping filtered;
+	AevonGrouping grouped;
+	AevonGrouping read;			/* of the series that are read */
+	SliceFilter filters[AEVON_MAX_DIMENSIONS];
+	int			place_count;	/* places by number of the full combination */
+	AevonPlace *places;
+};
+
+typedef struct SeriesList
+{
+	AevonSlice *slice;
+	int			count;
+	int			capacity;
+	AevonSliceSeries *series;
+} SeriesList;
+
+static void check_filter(Jsonb *dims);
+static void check_filter_value(const JsonbValue *name, const JsonbValue *value);
+static void read_group_by(ArrayType *group_by, AevonSlicing *slicing);
+static const char *missing_dimension(const AevonSlicing *slicing, const AevonMeasure *measure);
+static char *dimension_names(const AevonMeasure *measure);
+static char *dimension_names_of(List *rules);
+static void compile_filter(AevonSlice *slice, Jsonb *filter);
+static void add_filter_value(SliceFilter *filter, const JsonbValue *value);
+static AevonGrouping choose_series(const AevonSlice *slice);
+static void set_place(AevonSlice *slice, const AevonDims *dims, AevonPlace *place);
+static bool passes(const AevonSlice *slice, const AevonDims *dims);
+static bool filter_holds(const SliceFilter *filter, const JsonbValue *value);
+static int64 count_lookups(const AevonSlice *slice);
+static void look_up_series(AevonSlice *slice, SeriesList *list, int64 lookups);
+static void look_up_one(AevonSlice *slice, SeriesList *list, const AevonDims *dims);
+static void note_series(void *context, int64 series_key, int32 subject_key, Jsonb *values,
+						const bytea *digest);
+static bool document_passes(const AevonSlice *slice, const Jsonb *values);
+static AevonSliceSeries *add_series(SeriesList *list);
+static int	rank_of_type(const JsonbValue *value);
+
+AevonSlicing *
+aevon_slice_request(Jsonb *dims, ArrayType *group_by)
+{
+	AevonSlicing *slicing = palloc0(sizeof(AevonSlicing));
+
+	if (dims != NULL)
+	{
+		check_filter(dims);
+		if (JB_ROOT_COUNT(dims) > 0)
+			slicing->filter = dims;
+	}
+	if (group_by != NULL)
+		read_group_by(group_by, slicing);
+	return slicing->filter != NULL || slicing->group_count > 0 ? slicing : NULL;
+}
+
+List *
+aevon_slice_select(const AevonSlicing *slicing, List *rules, bool named)
+{
+	List	   *selected = NIL;
+	ListCell   *cell;
+
+	if (slicing == NULL)
+		return rules;
+	foreach(cell, rules)
+	{
+		const AevonRule *rule = lfirst(cell);
+		const char *missing = missing_dimension(slicing, rule->measure);
+
+		if (missing != NULL && named)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("rule \"%s\" has no dimension \"%s\"", rule->name, missing),
+					 rule->measure->dimension_count == 0 ?
+					 errhint("The rule has no dimensions.") :
+					 errhint("The rule's dimensions are %s.", dimension_names(rule->measure))));
+		if (missing == NULL)
+			selected = lappend(selected, (void *) rule);
+	}
+	if (selected == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no rule has all the dimensions asked for"),
+				 errhint("Dimensions of the rules are: %s.", dimension_names_of(rules))));
+	return selected;
+}
+
+AevonSlice *
+aevon_slice_compile(const AevonSlicing *slicing, const AevonMeasure *measure,
+					const AevonSliceSubject *subject, AevonStore *store)
+{
+	AevonSlice *slice = palloc0(sizeof(AevonSlice));
+
+	slice->measure = measure;
+	slice->subject = *subject;
+	slice->store = store;
+	slice->memory = CurrentMemoryContext;
+	slice->table = aevon_dims_table_create();
+	slice->by_principal = slicing->by_principal;
+	if (slicing->filter != NULL)
+		compile_filter(slice, slicing->filter);
+	for (int i = 0; i < slicing->group_count; i++)
+		slice->grouped |= (AevonGrouping) 1 << aevon_dims_find(measure, slicing->groups[i]);
+	slice->read = choose_series(slice);
+	return slice;
+}
+
+const AevonPlace *
+aevon_slice_place_event(AevonSlice *slice, AevonLogRow *row)
+{
+	static const AevonPlace total = {true, true, NULL, NULL};
+	AevonDims  *dims;
+	AevonPlace *place;
+
+	if (slice->read == 0)
+		return &total;
+	dims = aevon_dims_of_event(slice->table, slice->measure, row);
+	if (dims->number >= slice->place_count)
+	{
+		Size		size = (Size) (dims->number + 64) * 2 * sizeof(AevonPlace);
+		AevonPlace *places = MemoryContextAllocExtended(slice->memory, size,
+														MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+		if (slice->places != NULL)
+		{
+			memcpy(places, slice->places, slice->place_count * sizeof(AevonPlace));
+			pfree(slice->places);
+		}
+		slice->places = places;
+		slice->place_count = (dims->number + 64) * 2;
+	}
+	place = &slice->places[dims->number];
+	if (!place->known)
+	{
+		dims = aevon_store_effective_dims(slice->store, slice->table, dims, slice->subject.full);
+		if (slice->read != dims->grouping)
+			dims = aevon_dims_project(slice->table, dims, slice->read);
+		set_place(slice, dims, place);
+	}
+	return place;
+}
+
+AevonSliceSeries *
+aevon_slice_list_series(AevonSlice *slice, int *count)
+{
+	SeriesList	list = {slice};
+	int64		lookups = count_lookups(slice);
+	AevonSeriesRange range = {slice->measure->measure_key, slice->subject.tenant_key, slice->read};
+
+	if (lookups <= MAX_LOOKUPS)
+		look_up_series(slice, &list, lookups);
+	else
+	{
+		if (!slice->by_principal)
+			range.subject_key = slice->subject.principal_key ? slice->subject.principal_key :
+				-slice->subject.tenant_key;
+		aevon_store_list_series(slice->store, &range, note_series, &list);
+	}
+	*count = list.count;
+	return list.series;
+}
+
+Jsonb *
+aevon_slice_document(const AevonDims *group)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	name = {.type = jbvString};
+	JsonbValue	value = {.type = jbvBool};
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+
+	if (group != NULL && !group->other)
+		return group->values;
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	if (group != NULL)
+	{
+		name.val.string.val = AEVON_OTHER;
+		name.val.string.len = strlen(AEVON_OTHER);
+		value.val.boolean = true;
+		pushJsonbValue(&state, WJB_KEY, &name);
+		pushJsonbValue(&state, WJB_VALUE, &value);
+		iterator = JsonbIteratorInit(&group->values->root);
+		while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+		{
+			if (token == WJB_KEY || token == WJB_VALUE)
+				pushJsonbValue(&state, token, &value);
+		}
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+int
+aevon_slice_compare(const AevonSlicing *slicing, const AevonDims *a, const AevonDims *b)
+{
+	if (a == NULL || b == NULL)
+		return 0;
+	if (a->other || b->other)
+		return (int) a->other - (int) b->other;
+	for (int i = 0; i < slicing->group_count; i++)
+	{
+		int			number = aevon_dims_find(a->measure, slicing->groups[i]);
+		int			order = aevon_slice_compare_values(&a->items[number], &b->items[number]);
+
+		if (order != 0)
+			return order;
+	}
+	return 0;
+}
+
+int
+aevon_slice_compare_values(const JsonbValue *a, const JsonbValue *b)
+{
+	int			order;
+
+	if (a->type != b->type)
+		return rank_of_type(a) - rank_of_type(b);
+	switch (a->type)
+	{
+		case jbvString:
+			order = memcmp(a->val.string.val, b->val.string.val,
+						   Min(a->val.string.len, b->val.string.len));
+			return order != 0 ? order : a->val.string.len - b->val.string.len;
+		case jbvNumeric:
+			return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+													 NumericGetDatum(a->val.numeric),
+													 NumericGetDatum(b->val.numeric)));
+		case jbvBool:
+			return (int) a->val.boolean - (int) b->val.boolean;
+		default:
+			return 0;
+	}
+}
+
+static void
+check_filter(Jsonb *dims)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	name = {.type = jbvString};
+	JsonbValue	value;
+
+	if (!JB_ROOT_IS_OBJECT(dims))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"dims\" must be a JSON object"),
+				 errdetail("Its members are names of dimensions, each with a value or an array of values.")));
+	iterator = JsonbIteratorInit(&dims->root);
+	JsonbIteratorNext(&iterator, &value, true);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			name = value;
+		else if (token == WJB_VALUE)
+			check_filter_value(&name, &value);
+	}
+}
+
+/* A scalar, or an array of them. */
+static void
+check_filter_value(const JsonbValue *name, const JsonbValue *value)
+{
+	bool		good = value->type != jbvBinary;
+
+	if (!good && JsonContainerIsArray(value->val.binary.data))
+	{
+		JsonbIterator *iterator = JsonbIteratorInit(value->val.binary.data);
+		JsonbIteratorToken token;
+		JsonbValue	element;
+
+		good = true;
+		JsonbIteratorNext(&iterator, &element, true);
+		while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
+		{
+			if (token == WJB_ELEM && element.type == jbvBinary)
+				good = false;
+		}
+	}
+	if (!good)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"dims\" asks for no value of dimension \"%s\"",
+						pnstrdup(name->val.string.val, name->val.string.len)),
+				 errdetail("A value is a string, a number, a boolean or null, or an array of them, any of which will do.")));
+}
+
+static void
+read_group_by(ArrayType *group_by, AevonSlicing *slicing)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+
+	deconstruct_array(group_by, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls,
+					  &slicing->group_count);
+	slicing->groups = palloc(Max(slicing->group_count, 1) * sizeof(char *));
+	for (int i = 0; i < slicing->group_count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("a name in \"group_by\" must not be null")));
+		slicing->groups[i] = TextDatumGetCString(elements[i]);
+		for (int k = 0; k < i; k++)
+		{
+			if (strcmp(slicing->groups[i], slicing->groups[k]) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("\"group_by\" names dimension \"%s\" twice",
+								slicing->groups[i])));
+		}
+	}
+}
+
+/* The first dimension asked for that the measure lacks, or NULL. */
+static const char *
+missing_dimension(const AevonSlicing *slicing, const AevonMeasure *measure)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	item;
+
+	for (int i = 0; i < slicing->group_count; i++)
+	{
+		if (aevon_dims_find(measure, slicing->groups[i]) < 0)
+			return slicing->groups[i];
+	}
+	if (slicing->filter == NULL)
+		return NULL;
+	iterator = JsonbIteratorInit(&slicing->filter->root);
+	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
+	{
+		char	   *name;
+
+		if (token != WJB_KEY)
+			continue;
+		name = pnstrdup(item.val.string.val, item.val.string.len);
+		if (aevon_dims_find(measure, name) < 0)
+			return name;
+	}
+	return NULL;
+}
+
+/* "a", "b", ... */
+static char *
+dimension_names(const AevonMeasure *measure)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < measure->dimension_count; i++)
+		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "", measure->dimensions[i].name);
+	return names.data;
+}
+
+/* Of every rule that has any. */
+static char *
+dimension_names_of(List *rules)
+{
+	StringInfoData names;
+	ListCell   *cell;
+
+	initStringInfo(&names);
+	foreach(cell, rules)
+	{
+		const AevonRule *rule = lfirst(cell);
+
+		if (rule->measure->dimension_count > 0)
+			appendStringInfo(&names, "%s%s of \"%s\"", names.len > 0 ? "; " : "",
+							 dimension_names(rule->measure), rule->name);
+	}
+	return names.len > 0 ? names.data : "none";
+}
+
+static void
+compile_filter(AevonSlice *slice, Jsonb *filter)
+{
+	for (int i = 0; i < slice->measure->dimension_count; i++)
+	{
+		const char *name = slice->measure->dimensions[i].name;
+		SliceFilter *into = &slice->filters[i];
+		JsonbValue	value;
+		JsonbValue	element;
+		JsonbIterator *iterator;
+		JsonbIteratorToken token;
+
+		if (getKeyJsonValueFromContainer(&filter->root, name, strlen(name), &value) == NULL)
+			continue;
+		slice->filtered |= (AevonGrouping) 1 << i;
+		into->active = true;
+		if (value.type != jbvBinary)
+		{
+			add_filter_value(into, &value);
+			continue;
+		}
+		iterator = JsonbIteratorInit(value.val.binary.data);
+		while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
+		{
+			if (token == WJB_ELEM)
+				add_filter_value(into, &element);
+		}
+	}
+}
+
+/* Values that no series can have pass nothing. */
+static void
+add_filter_value(SliceFilter *filter, const JsonbValue *value)
+{
+	JsonbValue	canonical;
+
+	if (!aevon_dims_canonical_value(value, &canonical) || filter_holds(filter, &canonical))
+		return;
+	if (filter->values == NULL)
+		filter->values = palloc(sizeof(JsonbValue));
+	else
+		filter->values = repalloc(filter->values, (filter->count + 1) * sizeof(JsonbValue));
+	filter->values[filter->count++] = canonical;
+}
+
+/* The grouping to read from. */
+static AevonGrouping
+choose_series(const AevonSlice *slice)
+{
+	AevonGrouping needed = slice->filtered | slice->grouped;
+	bool		single = (needed & (needed - 1)) == 0;
+
+	if (needed == 0)
+		return 0;
+	if (single && (slice->measure->rollups & needed) != 0 &&
+		slice->subject.principal_key == 0 && !slice->by_principal)
+		return needed;
+	return aevon_dims_full_grouping(slice->measure);
+}
+
+/* The place of what belongs to series of these values. */
+static void
+set_place(AevonSlice *slice, const AevonDims *dims, AevonPlace *place)
+{
+	place->known = true;
+	place->passes = passes(slice, dims);
+	place->series = dims;
+	place->group = NULL;
+	if (slice->grouped != 0)
+		place->group = slice->grouped == slice->read ? dims :
+			aevon_dims_project(slice->table, dims, slice->grouped);
+}
+
+static bool
+passes(const AevonSlice *slice, const AevonDims *dims)
+{
+	if (dims->other)
+		return slice->filtered == 0;
+	for (int i = 0; i < slice->measure->dimension_count; i++)
+	{
+		if (slice->filters[i].active && !filter_holds(&slice->filters[i], &dims->items[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool
+filter_holds(const SliceFilter *filter, const JsonbValue *value)
+{
+	for (int i = 0; i < filter->count; i++)
+	{
+		if (aevon_dims_same_value(&filter->values[i], value))
+			return true;
+	}
+	return false;
+}
+
+/* How many series could pass; a large number if not every dimension is filtered. */
+static int64
+count_lookups(const AevonSlice *slice)
+{
+	int64		count = 1;
+
+	if (slice->by_principal)
+		return PG_INT64_MAX;
+	for (int i = 0; i < slice->measure->dimension_count; i++)
+	{
+		if ((slice->read & ((AevonGrouping) 1 << i)) == 0)
+			continue;
+		if (!slice->filters[i].active || count * slice->filters[i].count > MAX_LOOKUPS)
+			return PG_INT64_MAX;
+		count *= slice->filters[i].count;
+	}
+	return count;
+}
+
+/* Each combination of the values that pass, and what is folded together. */
+static void
+look_up_series(AevonSlice *slice, SeriesList *list, int64 lookups)
+{
+	const AevonMeasure *measure = slice->measure;
+
+	for (int64 n = 0; n < lookups; n++)
+	{
+		JsonbParseState *state = NULL;
+		Jsonb	   *document;
+		int64		rest = n;
+
+		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		for (int i = 0; i < measure->dimension_count; i++)
+		{
+			const SliceFilter *filter = &slice->filters[i];
+			JsonbValue	name = {.type = jbvString};
+
+			if ((slice->read & ((AevonGrouping) 1 << i)) == 0)
+				continue;
+			name.val.string.val = measure->dimensions[i].name;
+			name.val.string.len = strlen(measure->dimensions[i].name);
+			pushJsonbValue(&state, WJB_KEY, &name);
+			pushJsonbValue(&state, WJB_VALUE, &filter->values[rest % filter->count]);
+			rest /= filter->count;
+		}
+		document = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+		look_up_one(slice, list, aevon_dims_of_values(slice->table, measure,
+													  slice->subject.tenant_key, slice->read,
+													  document));
+	}
+	look_up_one(slice, list, aevon_dims_other(slice->table, measure, slice->subject.tenant_key,
+											  slice->read));
+}
+
+static void
+look_up_one(AevonSlice *slice, SeriesList *list, const AevonDims *dims)
+{
+	int32		principal_key = slice->subject.principal_key;
+	AevonSeries series = {slice->measure->measure_key, slice->subject.tenant_key,
+	principal_key ? principal_key : -slice->subject.tenant_key, dims};
+	int64		series_key = aevon_store_find_series(slice->store, &series);
+	AevonSliceSeries *found;
+
+	if (series_key == 0)
+		return;
+	found = add_series(list);
+	found->series_key = series_key;
+	set_place(slice, dims, &found->place);
+}
+
+static void
+note_series(void *context, int64 series_key, int32 subject_key, Jsonb *values,
+			const bytea *digest)
+{
+	SeriesList *list = context;
+	AevonSlice *slice = list->slice;
+	bool		other = VARSIZE_ANY_EXHDR(digest) < AEVON_DIMS_DIGEST_LENGTH;
+	AevonSliceSeries *found;
+
+	/* among the subjects is the tenant itself */
+	if (slice->by_principal && subject_key < 0)
+		return;
+	if (slice->read != 0 && !other && !document_passes(slice, values))
+		return;
+	found = add_series(list);
+	found->series_key = series_key;
+	found->principal_key = slice->by_principal ? subject_key : 0;
+	found->place.passes = true;
+	if (slice->read != 0)
+		set_place(slice, aevon_dims_of_series(slice->table, slice->measure,
+											  slice->subject.tenant_key, slice->read,
+											  values, digest),
+				  &found->place);
+}
+
+/* Before anything is remembered of a series: there may be many. */
+static bool
+document_passes(const AevonSlice *slice, const Jsonb *values)
+{
+	for (int i = 0; i < slice->measure->dimension_count; i++)
+	{
+		const char *name = slice->measure->dimensions[i].name;
+		JsonbValue	value;
+
+		if (!slice->filters[i].active)
+			continue;
+		if (getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &values->root), name,
+										 strlen(name), &value) == NULL ||
+			!filter_holds(&slice->filters[i], &value))
+			return false;
+	}
+	return true;
+}
+
+static AevonSliceSeries *
+add_series(SeriesList *list)
+{
+	if (list->count == list->capacity)
+	{
+		Size		size;
+
+		list->capacity = list->capacity * 2 + 16;
+		size = list->capacity * sizeof(AevonSliceSeries);
+		if (list->series == NULL)
+			list->series = palloc(size);
+		else
+			list->series = repalloc_huge(list->series, size);
+	}
+	memset(&list->series[list->count], 0, sizeof(AevonSliceSeries));
+	return &list->series[list->count++];
+}
+
+static int
+rank_of_type(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return 1;
+		case jbvNumeric:
+			return 2;
+		case jbvBool:
+			return 3;
+		default:
+			return 0;
+	}
+}

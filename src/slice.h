@@ -1,0 +1,106 @@
+/*
+ * slice.h
+ *		Slices: answers filtered and grouped by dimensions, and which series of
+ *		a measure they are read from.
+ *
+ * What was folded together as "other" (dims.h) passes no filter, and is a group
+ * of its own.  Layer 2.
+ */
+#ifndef AEVON_SLICE_H
+#define AEVON_SLICE_H
+
+#include "postgres.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "dims.h"
+#include "log.h"
+#include "rule.h"
+#include "store.h"
+
+/* What a caller asks for. */
+typedef struct AevonSlicing
+{
+	Jsonb	   *filter;			/* {name: value or [value, ...]}; NULL: none */
+	int			group_count;
+	char	  **groups;			/* names of dimensions, in the caller's order */
+	bool		by_principal;	/* each principal is a group (or, if there are
+								 * dimensions, several) */
+	bool		unbounded;		/* by aevon.max_windows: what matters is how
+								 * many groups come out */
+} AevonSlicing;
+
+/*
+ * Check the arguments dims and group_by, each of which may be NULL; palloc'd.
+ * NULL if they ask for nothing.  22023 for what is not an object of values and
+ * arrays of values, or a name given twice, 22004 for a name that is null.
+ */
+extern AevonSlicing *aevon_slice_request(Jsonb *dims, ArrayType *group_by);
+
+/*
+ * Those of the rules (list of const AevonRule *) that have all dimensions asked
+ * for; all for slicing NULL.  22023 if there is none, or one lacks one that was
+ * `named`.
+ */
+extern List *aevon_slice_select(const AevonSlicing *slicing, List *rules, bool named);
+
+typedef struct AevonSlice AevonSlice;
+
+/* Whose series are read, and by what. */
+typedef struct AevonSliceSubject
+{
+	int32		tenant_key;
+	int32		principal_key;	/* 0: the whole tenant */
+	bool		full;			/* the measure has no series for new
+								 * combinations */
+} AevonSliceSubject;
+
+/*
+ * The slice of a measure that has all dimensions asked for; in the current
+ * memory context.  It may use `slicing` as long as it lives, and the store once
+ * an event is placed.
+ */
+extern AevonSlice *aevon_slice_compile(const AevonSlicing *slicing, const AevonMeasure *measure,
+									   const AevonSliceSubject *subject, AevonStore *store);
+
+/* Where a series belongs, and the events that it counts. */
+typedef struct AevonPlace
+{
+	bool		known;
+	bool		passes;			/* the filter */
+	const AevonDims *series;	/* values of the series; NULL: totals */
+	const AevonDims *group;		/* NULL: not grouped by dimensions */
+} AevonPlace;
+
+/* The place of an event of the measure.  Good until the next call. */
+extern const AevonPlace *aevon_slice_place_event(AevonSlice *slice, AevonLogRow *row);
+
+typedef struct AevonSliceSeries
+{
+	int64		series_key;
+	int32		principal_key;	/* only for slices by principal; else 0 */
+	AevonPlace	place;
+} AevonSliceSeries;
+
+/*
+ * The series that the slice is read from: those that pass the filter, and what
+ * is folded together whether it does or not; palloc'd.
+ */
+extern AevonSliceSeries *aevon_slice_list_series(AevonSlice *slice, int *count);
+
+/*
+ * A group for people: its values by name; of what is folded together also
+ * "__other__": true.  palloc'd; {} for NULL.
+ */
+extern Jsonb *aevon_slice_document(const AevonDims *group);
+
+/*
+ * The order of groups: by their values in the caller's order of names; null,
+ * strings by bytes, numbers, booleans; what is folded together last.
+ */
+extern int	aevon_slice_compare(const AevonSlicing *slicing, const AevonDims *a,
+								const AevonDims *b);
+extern int	aevon_slice_compare_values(const JsonbValue *a, const JsonbValue *b);
+
+#endif							/* AEVON_SLICE_H */
