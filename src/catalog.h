@@ -154,7 +154,8 @@ extern bool aevon_catalog_installed(void);
 #define Anum_series_grouping 5
 #define Anum_series_dims_digest 6
 #define Anum_series_dims 7
-#define Natts_series 7
+#define Anum_series_made_xmax 8
+#define Natts_series 8
 
 /* buckets_1m, buckets_1h and buckets_1d alike */
 #define Anum_buckets_series_key 1

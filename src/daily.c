@@ -28,7 +28,7 @@
 #include "outlier.h"
 #include "stats.h"
 
-#define COLUMNS 17
+#define COLUMNS 18
 #define PORTION 1000			/* series that are in memory at a time, by
 								 * name */
 
@@ -79,6 +79,7 @@ typedef struct Label
 	bool		whole_tenant;
 	Datum		rule;
 	int32		version;
+	Datum		dims;			/* jsonb */
 	char		operator_name[NAMEDATALEN];
 } Label;
 
@@ -109,7 +110,8 @@ PG_FUNCTION_INFO_V1(aevon_daily_metrics_sql);
 static void begin(Daily *daily, DateADT since, DateADT until, FunctionCallInfo fcinfo);
 static void put_readable(Daily *daily, Datum readable);
 static void put_portion(Daily *daily, SPITupleTable *table, uint64 count);
-static void put_rule(void *context, const AevonRule *rule, int64 series_key);
+static void put_rule(void *context, const AevonRule *rule, const AevonDims *dims,
+					 int64 series_key);
 static void put_series(Daily *daily, const Label *label, int64 series_key);
 static void load_series(Daily *daily, int64 series_key);
 static void load_days(Daily *daily, const SPITupleTable *table, int count);
@@ -201,8 +203,8 @@ put_portion(Daily *daily, SPITupleTable *table, uint64 count)
 {
 	for (uint64 i = 0; i < count; i++)
 	{
-		Datum		values[6];
-		bool		nulls[6];
+		Datum		values[7];
+		bool		nulls[7];
 		Label		label;
 
 		heap_deform_tuple(table->vals[i], table->tupdesc, values, nulls);
@@ -212,12 +214,14 @@ put_portion(Daily *daily, SPITupleTable *table, uint64 count)
 		label.rule = values[3];
 		label.version = DatumGetInt32(values[4]);
 		text_to_cstring_buffer(DatumGetTextPP(values[5]), label.operator_name, NAMEDATALEN);
+		label.dims = values[6];
 		put_series(daily, &label, DatumGetInt64(values[0]));
 	}
 }
 
 static void
-put_rule(void *context, const AevonRule *rule, int64 series_key)
+put_rule(void *context, const AevonRule *rule, const AevonDims *dims,
+		 int64 series_key)
 {
 	const Question *question = context;
 	const AevonDays *days = question->days;
@@ -228,6 +232,8 @@ put_rule(void *context, const AevonRule *rule, int64 series_key)
 	label.principal = label.whole_tenant ? (Datum) 0 : CStringGetTextDatum(days->principal);
 	label.rule = CStringGetTextDatum(rule->name);
 	label.version = rule->version;
+	label.dims = dims != NULL ? JsonbPGetDatum(dims->values) :
+		DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 	strlcpy(label.operator_name, rule->operators[0].name, NAMEDATALEN);
 	aevon_catalog_connect();
 	put_series(question->daily, &label, series_key);
@@ -507,6 +513,7 @@ put_day(const Daily *daily, const Label *label, const Day *day)
 	values[14] = NumericGetDatum(completeness);
 	values[16] = JsonbPGetDatum(anomaly);
 	nulls[16] = anomaly == NULL;
+	values[17] = label->dims;
 	tuplestore_putvalues(daily->result->setResult, daily->result->setDesc, values, nulls);
 }
 

@@ -8,6 +8,7 @@
 #include "utils/snapmgr.h"
 
 #include "access.h"
+#include "asked.h"
 #include "days.h"
 #include "errors.h"
 #include "store.h"
@@ -33,10 +34,12 @@ aevon_days_read(FunctionCallInfo fcinfo, AevonDays *days)
 				 errmsg("\"since\" lies after \"until\""),
 				 errhint("A range of days is [since, until): since is included, until is not.")));
 	if (!PG_ARGISNULL(5))
+		days->dims = PG_GETARG_JSONB_P(5);
+	if (days->dims != NULL && days->rule == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("argument \"dims\" is not supported yet"),
-				 errhint("Leave it out.")));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"dims\" needs a rule"),
+				 errhint("Name the rule whose dimensions they are.")));
 }
 
 void
@@ -44,6 +47,7 @@ aevon_days_visit(const AevonDays *days, AevonDaysVisitor visit, void *context)
 {
 	AevonSubject subject;
 	AevonAccess access;
+	AevonDimsTable *table;
 	AevonStore *store;
 	ListCell   *cell;
 	List	   *rules;
@@ -51,19 +55,21 @@ aevon_days_visit(const AevonDays *days, AevonDaysVisitor visit, void *context)
 	aevon_subject_resolve(days->tenant, days->principal, &subject);
 	aevon_access_enter(&access);
 	rules = aevon_rule_select(aevon_rule_load(GetActiveSnapshot()), subject.tenant_key, days->rule);
+	table = aevon_dims_table_create();
 	store = aevon_store_open(GetActiveSnapshot(), false);
 	foreach(cell, rules)
 	{
 		const AevonRule *rule = lfirst(cell);
-		AevonSeries series = {rule->measure->measure_key, subject.tenant_key,
-		subject.subject_key, NULL};
+		AevonSeries series = {rule->measure->measure_key, subject.tenant_key, subject.subject_key};
 		int64		series_key = 0;
 
+		series.dims = aevon_asked_dims(table, rule, &subject, days->dims);
 		if (subject.subject_key != 0)
 			series_key = aevon_store_find_series(store, &series);
 		if (series_key != 0)
-			visit(context, rule, series_key);
+			visit(context, rule, series.dims, series_key);
 	}
 	aevon_store_close(store);
+	aevon_dims_table_delete(table);
 	aevon_access_leave(&access);
 }

@@ -199,6 +199,13 @@ aevon_dims_find(const AevonMeasure *measure, const char *name)
 }
 
 bool
+aevon_dims_same(const AevonDims *a, const AevonDims *b)
+{
+	return a->grouping == b->grouping && a->digest_length == b->digest_length &&
+		memcmp(a->digest, b->digest, a->digest_length) == 0;
+}
+
+bool
 aevon_dims_same_value(const JsonbValue *a, const JsonbValue *b)
 {
 	if (a->type != b->type)

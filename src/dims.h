@@ -45,6 +45,7 @@ struct AevonDims
 	bool		other;			/* what is folded together */
 	int			number;			/* in its table, from 1 */
 	int8		member;			/* for users of the table; -1: not asked yet */
+	int64		made_xmax;		/* likewise, of a member */
 	Jsonb	   *values;			/* {name: value}, canonical */
 	JsonbValue *items;			/* the values, by number of dimension */
 	int			digest_length;	/* of the values, with which the series is
@@ -97,6 +98,9 @@ extern int	aevon_dims_find(const AevonMeasure *measure, const char *name);
 
 /* The one form of a value; false: too long for a series. */
 extern bool aevon_dims_canonical_value(const JsonbValue *item, JsonbValue *value);
+
+/* Are two combinations of a tenant the same?  They may be of two tables. */
+extern bool aevon_dims_same(const AevonDims *a, const AevonDims *b);
 
 /* Are two values (scalars) the same? */
 extern bool aevon_dims_same_value(const JsonbValue *a, const JsonbValue *b);

@@ -27,6 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "asked.h"
 #include "catalog.h"
 #include "cut.h"
 #include "dictionary.h"
@@ -34,6 +35,7 @@
 #include "fold.h"
 #include "position.h"
 #include "rule.h"
+#include "seriesfilter.h"
 #include "stats.h"
 #include "store.h"
 #include "subject.h"
@@ -52,6 +54,7 @@ typedef struct ExplainRequest
 	DateADT		day;
 	int32		revision;		/* 0: the whole day, as of now */
 	int32		max_rows;
+	Jsonb	   *dims;			/* NULL: totals */
 	char	   *after;			/* NULL: the first page */
 } ExplainRequest;
 
@@ -93,6 +96,10 @@ typedef struct Explainer
 	Snapshot	snapshot;
 	AevonSubject subject;
 	const AevonMeasure *measure;
+	AevonStore *store;
+	AevonDims  *dims;			/* NULL: every event */
+	AevonSeriesFilter *filter;
+	bool		series_full;	/* of the measure */
 	AevonVoids *voids;
 	AevonCut   *before;			/* both NULL: the whole day */
 	AevonCut   *after;
@@ -111,11 +118,13 @@ PG_FUNCTION_INFO_V1(aevon_explain_sql);
 static void unpack_request(FunctionCallInfo fcinfo, ExplainRequest *request);
 static void refuse_bad_page(const ExplainRequest *request);
 static void explain(Explainer *explainer);
+static void begin_dims(Explainer *explainer);
 static void load_cuts(Explainer *explainer);
 static AevonCut *read_cut(int64 series_key, DateADT day, int32 revision, bool exact);
 static void raise_unknown_revision(const ExplainRequest *request) pg_attribute_noreturn();
 static bool may_hold_events(DateADT day);
 static void find_events(Explainer *explainer);
+static bool takes_over_events(Explainer *explainer);
 static AevonLogScan *scan_day(Explainer *explainer);
 static bool step_by_time(Explainer *explainer, AevonLogScan *scan);
 static bool step_by_stamp(Explainer *explainer, EnteredScan *entered);
@@ -126,6 +135,7 @@ static void consider_voided(void *context, AevonLogRow *row, const AevonVoid *fo
 static void empty_list(FindingList *list);
 static void consider(Explainer *explainer, AevonLogRow *row, FindingList *list);
 static bool judge(Explainer *explainer, AevonLogRow *row, Finding *finding);
+static bool belongs_at(Explainer *explainer, AevonLogRow *row, const AevonCut *cut);
 static void keep(FindingList *list, const Finding *finding);
 static void drop_greatest(FindingList *list);
 static void give_list(Explainer *explainer, FindingList *list);
@@ -164,10 +174,7 @@ unpack_request(FunctionCallInfo fcinfo, ExplainRequest *request)
 	if (!PG_ARGISNULL(4))
 		request->revision = PG_GETARG_INT32(4);
 	if (!PG_ARGISNULL(5))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("argument \"dims\" is not supported yet"),
-				 errhint("Leave it out.")));
+		request->dims = PG_GETARG_JSONB_P(5);
 	request->max_rows = PG_GETARG_INT32(6);
 	if (!PG_ARGISNULL(7))
 		request->after = text_to_cstring(PG_GETARG_TEXT_PP(7));
@@ -202,6 +209,11 @@ explain(Explainer *explainer)
 									  explainer->subject.tenant_key, request->rule));
 	explainer->measure = rule->measure;
 	explainer->snapshot = GetActiveSnapshot();
+	explainer->store = aevon_store_open(explainer->snapshot, false);
+	explainer->dims = aevon_asked_dims(aevon_dims_table_create(), rule, &explainer->subject,
+									   request->dims);
+	if (explainer->dims != NULL)
+		begin_dims(explainer);
 	if (request->revision > 0)
 		load_cuts(explainer);
 	explainer->start.occurred_at = DT_NOBEGIN;
@@ -209,21 +221,34 @@ explain(Explainer *explainer)
 		aevon_position_parse(request->after, &explainer->start);
 	if (explainer->subject.subject_key != 0 && may_hold_events(request->day))
 		find_events(explainer);
+	aevon_store_close(explainer->store);
 	aevon_access_leave(&access);
+}
+
+static void
+begin_dims(Explainer *explainer)
+{
+	int			count;
+	AevonCheckpoint *checkpoints = aevon_cut_read_checkpoints(explainer->snapshot, &count);
+
+	explainer->filter = aevon_seriesfilter_create(explainer->store, explainer->dims);
+	for (int i = 0; i < count; i++)
+	{
+		if (checkpoints[i].measure_key == explainer->measure->measure_key)
+			explainer->series_full = checkpoints[i].series_full;
+	}
 }
 
 static void
 load_cuts(Explainer *explainer)
 {
 	const ExplainRequest *request = explainer->request;
-	AevonStore *store = aevon_store_open(GetActiveSnapshot(), false);
 	AevonSeries series = {explainer->measure->measure_key, explainer->subject.tenant_key,
-	explainer->subject.subject_key, NULL};
+	explainer->subject.subject_key, explainer->dims};
 	int64		series_key = 0;
 
 	if (explainer->subject.subject_key != 0)
-		series_key = aevon_store_find_series(store, &series);
-	aevon_store_close(store);
+		series_key = aevon_store_find_series(explainer->store, &series);
 	if (series_key != 0)
 		explainer->after = read_cut(series_key, request->day, request->revision, true);
 	if (explainer->after == NULL)
@@ -287,7 +312,8 @@ find_events(Explainer *explainer)
 {
 	AevonLogScan *scan;
 	EnteredScan entered = {0};
-	bool		by_stamp = explainer->after != NULL && explainer->before->xmax > 0;
+	bool		by_stamp = explainer->after != NULL && explainer->before->xmax > 0 &&
+		!takes_over_events(explainer);
 
 	explainer->since = Max(explainer->request->day * AEVON_DAY, explainer->start.occurred_at);
 	explainer->until = (explainer->request->day + INT64CONST(1)) * AEVON_DAY;
@@ -319,6 +345,19 @@ find_events(Explainer *explainer)
 	end_entered(&entered);
 	aevon_log_scan_end(scan);
 	aevon_voids_close(explainer->voids);
+}
+
+/* May events that were inside both cuts count for the series at one only? */
+static bool
+takes_over_events(Explainer *explainer)
+{
+	AevonDims  *dims = explainer->dims;
+
+	if (dims == NULL)
+		return false;
+	return dims->other || dims->grouping != aevon_dims_full_grouping(explainer->measure) ||
+		!aevon_store_has_combination(explainer->store, dims) ||
+		dims->made_xmax > explainer->before->xmax;
 }
 
 static AevonLogScan *
@@ -476,9 +515,21 @@ judge(Explainer *explainer, AevonLogRow *row, Finding *finding)
 		aevon_cut_contains(explainer->after, row->stamp) &&
 		!(finding->is_void && aevon_cut_contains(explainer->after, found.stamp));
 	finding->count_change = counted_after - counted_before;
-	if ((finding->count_change == 0 && !whole_day) ||
+	if ((finding->count_change == 0 && !whole_day && explainer->dims == NULL) ||
 		!aevon_fold_evaluate(explainer->measure, row, &contribution))
 		return false;
+	if (explainer->dims != NULL)
+	{
+		bool		belongs = belongs_at(explainer, row, explainer->after);
+
+		/* what counts for a series of its own now left the other one */
+		counted_after &= belongs;
+		counted_before &= whole_day || belongs_at(explainer, row, explainer->before);
+		finding->count_change = counted_after - counted_before;
+		if (whole_day ? !belongs : finding->count_change == 0)
+			return false;
+		finding->is_void &= whole_day || aevon_cut_contains(explainer->after, found.stamp);
+	}
 
 	finding->position.occurred_at = row->occurred_at;
 	finding->position.principal = aevon_dictionary_name(AEVON_DICTIONARY_PRINCIPAL,
@@ -499,6 +550,15 @@ judge(Explainer *explainer, AevonLogRow *row, Finding *finding)
 		finding->voided_by = aevon_voids_author(explainer->voids);
 	}
 	return true;
+}
+
+/* Does the event count for the series asked for, at a cut or (NULL) now? */
+static bool
+belongs_at(Explainer *explainer, AevonLogRow *row, const AevonCut *cut)
+{
+	if (cut == NULL)
+		return aevon_seriesfilter_accepts_now(explainer->filter, row, explainer->series_full);
+	return aevon_seriesfilter_accepts(explainer->filter, row, cut->xmax);
 }
 
 /* Add a copy to the list. */
@@ -585,7 +645,8 @@ give(Explainer *explainer, const Finding *finding)
 
 	values[0] = CStringGetTextDatum(finding->position.principal);
 	values[1] = CStringGetTextDatum(finding->position.event_id);
-	values[2] = CStringGetTextDatum(finding->is_void ? "voided" : "added");
+	values[2] = CStringGetTextDatum(finding->is_void ? "voided" :
+									finding->count_change < 0 ? "moved" : "added");
 	values[3] = TimestampTzGetDatum(finding->position.occurred_at);
 	values[4] = TimestampTzGetDatum(finding->ingested_at);
 	values[5] = DirectFunctionCall2(timestamp_mi, values[4], values[3]);

@@ -76,6 +76,7 @@ struct AevonGroups
 {
 	AevonFolded *measures;
 	int			count;
+	int64		xmax;			/* of the sweep's cut */
 	uint32		rollups;		/* of any measure */
 	bool		dimensions;		/* has any measure dimensions? */
 	MemoryContext work;			/* of the groups */
@@ -113,7 +114,7 @@ static int64 write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list
 static int	choose_groups(AevonGroups *groups, FoldGroup **list, int count, const Pass *pass,
 						  FoldGroup **chosen);
 static int	merge_minutes(FoldGroup **groups, int count, bool last, AevonWindowState *states);
-static int	write_series(AevonFolded *folded, AevonStore *store, const FoldGroup *group,
+static int	write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 						 AevonWindowState *states, int count);
 static AevonWindowState *coarser(const AevonWindowState *states, int *count, int64 unit);
 static bool same_series(const FoldGroup *a, const FoldGroup *b);
@@ -122,12 +123,13 @@ static int	compare_series(const void *a, const void *b);
 static int	compare_dims(const AevonDims *a, const AevonDims *b);
 
 AevonGroups *
-aevon_groups_create(AevonFolded *measures, int count)
+aevon_groups_create(AevonFolded *measures, int count, int64 xmax)
 {
 	AevonGroups *groups = palloc0(sizeof(AevonGroups));
 
 	groups->measures = measures;
 	groups->count = count;
+	groups->xmax = xmax;
 	for (int i = 0; i < count; i++)
 	{
 		groups->rollups |= measures[i].measure->rollups;
@@ -362,8 +364,7 @@ write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count,
 		for (end = first + 1; end < left && same_series(chosen[first], chosen[end]); end++)
 			continue;
 		n = merge_minutes(&chosen[first], end - first, pass->last, states);
-		written += write_series(&groups->measures[chosen[first]->key.measure], store,
-								chosen[first], states, n);
+		written += write_series(groups, store, chosen[first], states, n);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(series);
 	}
@@ -438,11 +439,12 @@ merge_minutes(FoldGroup **groups, int count, bool last, AevonWindowState *states
 
 /* Minutes of one series into its minutes and, merged, into its coarser tiers. */
 static int
-write_series(AevonFolded *folded, AevonStore *store, const FoldGroup *group,
+write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 			 AevonWindowState *states, int count)
 {
+	AevonFolded *folded = &groups->measures[group->key.measure];
 	AevonSeries series = {folded->measure->measure_key, group->tenant_key,
-	group->subject_key, group->dims};
+	group->subject_key, group->dims, groups->xmax};
 	bool		made;
 	int64		series_key = aevon_store_make_series(store, &series, &made);
 	AevonSeriesTier where = {series_key, AEVON_TIER_1M, false};

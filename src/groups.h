@@ -28,11 +28,12 @@ typedef struct AevonFolded
 typedef struct AevonGroups AevonGroups;
 
 /*
- * For `count` measures; memory is that of a context under the current one.
+ * For `count` measures; series are made by a sweep to a cut of `xmax`.  Memory
+ * is that of a context under the current one.
  * The measures belong to the caller, and outlive the groups; series_count and
  * series_full are kept up to date from what they are.
  */
-extern AevonGroups *aevon_groups_create(AevonFolded *measures, int count);
+extern AevonGroups *aevon_groups_create(AevonFolded *measures, int count, int64 xmax);
 extern void aevon_groups_delete(AevonGroups *groups);
 
 /* Fold an event into the groups of each measure that counts it. */

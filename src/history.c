@@ -29,7 +29,8 @@ typedef struct History
 
 PG_FUNCTION_INFO_V1(aevon_history_sql);
 
-static void put_rule(void *context, const AevonRule *rule, int64 series_key);
+static void put_rule(void *context, const AevonRule *rule, const AevonDims *dims,
+					 int64 series_key);
 static void put_row(const AevonRule *rule, HeapTuple tuple, TupleDesc descriptor,
 					ReturnSetInfo *result);
 
@@ -48,7 +49,7 @@ aevon_history_sql(PG_FUNCTION_ARGS)
 }
 
 static void
-put_rule(void *context, const AevonRule *rule, int64 series_key)
+put_rule(void *context, const AevonRule *rule, const AevonDims *dims, int64 series_key)
 {
 	const History *history = context;
 	Datum		values[3] = {

@@ -202,7 +202,7 @@ AEVON_QUERY(VIEW_RULE_VERSIONS,
 	"SELECT * FROM aevon.rule_versions_of($1)",
 	INT4ARRAYOID)
 AEVON_QUERY(DAILY_SERIES,
-	"SELECT s.series_key, t.tenant, p.principal, r.name, r.version, r.operators[1]"
+	"SELECT s.series_key, t.tenant, p.principal, r.name, r.version, r.operators[1], s.dims"
 	" FROM aevon.series s"
 	" JOIN aevon.tenants t ON t.tenant_key OPERATOR(pg_catalog.=) s.tenant_key"
 	" JOIN aevon.rules r ON r.measure_key OPERATOR(pg_catalog.=) s.measure_key"
@@ -349,7 +349,8 @@ AEVON_QUERY(TAKE_TOUCHED_DAYS,
 	"SELECT t.ctid FROM aevon.touched_days t"
 	" JOIN aevon.series x ON x.series_key OPERATOR(pg_catalog.=) t.series_key"
 	" WHERE x.measure_key OPERATOR(pg_catalog.=) ANY ($2) LIMIT $1))"
-	" RETURNING d.series_key, d.day, s.measure_key, s.tenant_key, s.subject_key",
+	" RETURNING d.series_key, d.day, s.measure_key, s.tenant_key, s.subject_key,"
+	" s.dims_grouping, s.dims, s.dims_digest",
 	INT8OID, INT4ARRAYOID)
 AEVON_QUERY(HISTORY,
 	"SELECT '2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) day, revision, taken_at, status,"
@@ -380,6 +381,14 @@ AEVON_QUERY(EMPTY_BUCKETS_1H,
 	"DELETE FROM aevon.buckets_1h b USING aevon.series s"
 	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"
 	" AND s.measure_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
+AEVON_QUERY(TOUCH_OTHER_DAYS,
+	"INSERT INTO aevon.touched_days (series_key, day)"
+	" SELECT DISTINCT n.series_key, n.day FROM aevon.series s"
+	" JOIN aevon.snapshots n ON n.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND pg_catalog.octet_length(s.dims_digest) OPERATOR(pg_catalog.=) 1"
+	" ON CONFLICT (series_key, day) DO NOTHING",
 	INT4OID)
 AEVON_QUERY(EMPTY_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = 0, cut_xip = '{}', caught_up = false,"

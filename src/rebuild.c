@@ -4,7 +4,8 @@
  *
  * The buckets go and the cut becomes the empty one, in one transaction; the
  * following sweeps fill them again.  Reads go on, and are right, from the log
- * meanwhile.  Series and snapshots stay.  Layer 3.
+ * meanwhile.  Series and snapshots stay; combinations of dimension values that
+ * were folded together may get series of their own.  Layer 3.
  */
 #include "postgres.h"
 
@@ -47,7 +48,7 @@ rebuild(const char *name, const char *tenant)
 {
 	static const AevonQuery steps[] = {
 		AEVON_QUERY_EMPTY_BUCKETS_1M, AEVON_QUERY_EMPTY_BUCKETS_1H, AEVON_QUERY_EMPTY_BUCKETS_1D,
-		AEVON_QUERY_EMPTY_CHECKPOINT
+		AEVON_QUERY_TOUCH_OTHER_DAYS, AEVON_QUERY_EMPTY_CHECKPOINT
 	};
 	const AevonRule *rule;
 	Datum		measure_key;

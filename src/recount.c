@@ -29,7 +29,9 @@ aevon_recount_minutes(const AevonRecount *recount, const AevonMeasure *measure,
 		if (aevon_recount_standing(recount, &row) != AEVON_STANDS_COUNTED)
 			continue;
 		outer = MemoryContextSwitchTo(event);
-		if (aevon_fold_evaluate(measure, &row, &contribution))
+		if (aevon_fold_evaluate(measure, &row, &contribution) &&
+			(recount->filter == NULL ||
+			 aevon_seriesfilter_accepts(recount->filter, &row, recount->cut->xmax)))
 		{
 			AevonPartial one = {0};
 

@@ -14,6 +14,7 @@
 #include "cut.h"
 #include "log.h"
 #include "rule.h"
+#include "seriesfilter.h"
 #include "voids.h"
 
 typedef struct AevonRecount
@@ -26,6 +27,7 @@ typedef struct AevonRecount
 	int32		subject_key;	/* as in aevon.series */
 	TimestampTz since;			/* occurred_at in [since, until) */
 	TimestampTz until;
+	AevonSeriesFilter *filter;	/* of the series; NULL: totals */
 	const TimestampTz *known_before;	/* leave out what was ingested, or
 										 * voided, at or after it; NULL:
 										 * nothing */

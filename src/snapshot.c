@@ -46,7 +46,11 @@ typedef struct ChangedDay
 	int32		measure_key;
 	int32		tenant_key;
 	int32		subject_key;
+	AevonGrouping grouping;
+	Jsonb	   *values;			/* of the series' dimensions; NULL: totals */
+	bytea	   *digest;
 	const AevonMeasure *measure;
+	const AevonDims *dims;		/* likewise */
 	int32		last_revision;	/* 0: none */
 	bool		settled;		/* the last one was final or revised */
 	int64		last_event_count;
@@ -77,6 +81,7 @@ typedef struct Snapshotting
 typedef struct Removal
 {
 	const AevonMeasure *measure;
+	AevonSeriesFilter *filter;
 	const AevonCut *cut;
 	TimestampTz since;
 	bool		any;
@@ -95,7 +100,7 @@ static const char *status_of(const Snapshotting *state, const ChangedDay *day,
 static bool changed_since(const Snapshotting *state, const ChangedDay *day,
 						  const AevonPartial *partial, TimestampTz since);
 static bool removed_since(const Snapshotting *state, const ChangedDay *day, AevonVoids *voids,
-						  TimestampTz since);
+						  AevonSeriesFilter *filter, TimestampTz since);
 static void note_removal(void *context, AevonLogRow *row, const AevonVoid *found);
 static bool same_metric(const AevonMeasure *measure, const AevonPartial *a,
 						const AevonPartial *b);
@@ -208,6 +213,11 @@ take_changed_days(const Snapshotting *state, int64 max_days, int *count)
 		days[i].measure_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
 		days[i].tenant_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 4, &isnull));
 		days[i].subject_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 5, &isnull));
+		days[i].grouping = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 6, &isnull));
+		if (days[i].grouping == 0)
+			continue;
+		days[i].values = DatumGetJsonbPCopy(SPI_getbinval(table->vals[i], table->tupdesc, 7, &isnull));
+		days[i].digest = DatumGetByteaPCopy(SPI_getbinval(table->vals[i], table->tupdesc, 8, &isnull));
 	}
 	SPI_freetuptable(table);
 	qsort(days, *count, sizeof(ChangedDay), compare_days);
@@ -253,6 +263,9 @@ snapshot_day(Snapshotting *state, ChangedDay *day)
 	day->measure = aevon_rule_measure(state->rules, day->measure_key);
 	if (day->measure == NULL)
 		return;
+	if (day->grouping != 0)
+		day->dims = aevon_dims_of_series(aevon_dims_table_create(), day->measure, day->tenant_key,
+										 day->grouping, day->values, day->digest);
 	aevon_store_visit(state->store, &visit, take_day, &state_of_day);
 	stats = aevon_metric_stats(day->measure, partial);
 	any = find_last(day);
@@ -330,8 +343,9 @@ changed_since(const Snapshotting *state, const ChangedDay *day, const AevonParti
 			  TimestampTz since)
 {
 	AevonVoids *voids = aevon_voids_open(GetActiveSnapshot(), day->tenant_key);
+	AevonSeriesFilter *filter = aevon_seriesfilter_create(state->store, day->dims);
 	bool		added = partial->event_count > 0 && partial->max_ingested >= since;
-	bool		removed = removed_since(state, day, voids, since);
+	bool		removed = removed_since(state, day, voids, filter, since);
 	bool		changed = added || removed;
 
 	if (added && removed)
@@ -344,6 +358,7 @@ changed_since(const Snapshotting *state, const ChangedDay *day, const AevonParti
 			.subject_key = day->subject_key,
 			.since = day->day * AEVON_DAY,
 			.until = (day->day + INT64CONST(1)) * AEVON_DAY,
+			.filter = filter,
 			.known_before = &since,
 		};
 		AevonPacked minutes;
@@ -352,17 +367,18 @@ changed_since(const Snapshotting *state, const ChangedDay *day, const AevonParti
 		changed = !same_metric(day->measure, partial, &minutes.merged);
 	}
 	aevon_voids_close(voids);
+	aevon_seriesfilter_delete(filter);
 	return changed;
 }
 
 /* Was an event that had counted before a time voided since, as the cut has it? */
 static bool
 removed_since(const Snapshotting *state, const ChangedDay *day, AevonVoids *voids,
-			  TimestampTz since)
+			  AevonSeriesFilter *filter, TimestampTz since)
 {
 	bool		whole_tenant = day->subject_key < 0;
 	TimestampTz start = day->day * AEVON_DAY;
-	Removal		removal = {day->measure, cut_of(state, day->measure_key), since, false};
+	Removal		removal = {day->measure, filter, cut_of(state, day->measure_key), since, false};
 	AevonVoidedRange range = {
 		.snapshot = GetActiveSnapshot(),
 		/* the day's own: there may be any number of others */
@@ -391,7 +407,9 @@ note_removal(void *context, AevonLogRow *row, const AevonVoid *found)
 	if (!removal->any && row->ingested_at < removal->since &&
 		aevon_cut_contains(removal->cut, row->stamp) &&
 		aevon_cut_contains(removal->cut, found->stamp))
-		removal->any = aevon_fold_evaluate(removal->measure, row, &contribution);
+		removal->any = aevon_fold_evaluate(removal->measure, row, &contribution) &&
+			(removal->filter == NULL ||
+			 aevon_seriesfilter_accepts(removal->filter, row, removal->cut->xmax));
 }
 
 static bool

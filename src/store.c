@@ -148,6 +148,7 @@ aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made
 	slot->tts_values[Anum_series_dims_digest - 1] = digest_datum(series->dims);
 	slot->tts_values[Anum_series_dims - 1] = series->dims ? JsonbPGetDatum(series->dims->values) :
 		DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	slot->tts_values[Anum_series_made_xmax - 1] = Int64GetDatum(series->made_xmax);
 	ExecStoreVirtualTuple(slot);
 	insert_row(store, &store->series);
 	return series_key;
@@ -159,7 +160,14 @@ aevon_store_has_combination(AevonStore *store, AevonDims *dims)
 	AevonSeries series = {dims->measure->measure_key, dims->tenant_key, -dims->tenant_key, dims};
 
 	if (dims->member < 0)
+	{
+		bool		isnull;
+
 		dims->member = aevon_store_find_series(store, &series) != 0;
+		if (dims->member)
+			dims->made_xmax = DatumGetInt64(slot_getattr(store->series.slot,
+														 Anum_series_made_xmax, &isnull));
+	}
 	return dims->member;
 }
 
@@ -167,6 +175,16 @@ AevonDims *
 aevon_store_effective_dims(AevonStore *store, AevonDimsTable *table, AevonDims *dims, bool full)
 {
 	if (dims == NULL || dims->other || !full || aevon_store_has_combination(store, dims))
+		return dims;
+	return aevon_dims_other(table, dims->measure, dims->tenant_key, dims->grouping);
+}
+
+AevonDims *
+aevon_store_effective_dims_at(AevonStore *store, AevonDimsTable *table, AevonDims *dims,
+							  int64 xmax)
+{
+	if (dims == NULL || dims->other ||
+		(aevon_store_has_combination(store, dims) && dims->made_xmax <= xmax))
 		return dims;
 	return aevon_dims_other(table, dims->measure, dims->tenant_key, dims->grouping);
 }

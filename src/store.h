@@ -65,6 +65,8 @@ typedef struct AevonSeries
 	int32		tenant_key;
 	int32		subject_key;	/* a principal, or minus the tenant */
 	const AevonDims *dims;		/* NULL: totals */
+	int64		made_xmax;		/* of a series to be made: cuts below it do
+								 * not know it */
 } AevonSeries;
 
 /* The key of a series, or 0 if there is none yet. */
@@ -84,6 +86,13 @@ extern bool aevon_store_has_combination(AevonStore *store, AevonDims *dims);
  */
 extern AevonDims *aevon_store_effective_dims(AevonStore *store, AevonDimsTable *table,
 											 AevonDims *dims, bool full);
+
+/*
+ * The same at an earlier cut, by its xmax: a combination that got a series only
+ * later counted for the other one.
+ */
+extern AevonDims *aevon_store_effective_dims_at(AevonStore *store, AevonDimsTable *table,
+												AevonDims *dims, int64 xmax);
 
 /*
  * Give every series of a measure, tenant and grouping to the visitor, by

@@ -242,7 +242,7 @@ sweep_batch(Sweep *sweep, Batch *batch)
 		.folded = batch->folded,
 	};
 
-	batch->groups = aevon_groups_create(batch->folded, batch->count);
+	batch->groups = aevon_groups_create(batch->folded, batch->count, sweep->target->xmax);
 	for (int i = 0; i < from->nxip; i++)
 	{
 		int64		stamp = from->xip[i];

@@ -234,6 +234,7 @@ CREATE TABLE aevon.series (
 	dims_grouping integer NOT NULL,        -- bit i: dimension i, by name; 0: totals
 	dims_digest bytea NOT NULL,
 	dims        jsonb NOT NULL,
+	made_xmax   bigint NOT NULL DEFAULT 0, -- cuts below it do not know the series
 	PRIMARY KEY (series_key)
 );
 CREATE UNIQUE INDEX series_subject
@@ -633,7 +634,7 @@ CREATE FUNCTION aevon.view_daily_metrics(
 		OUT value numeric, OUT stats jsonb, OUT event_count bigint, OUT late_count bigint,
 		OUT status text, OUT revisions bigint, OUT taken_at timestamptz,
 		OUT first_value numeric, OUT change numeric, OUT completeness numeric,
-		OUT completeness_days bigint, OUT anomaly jsonb)
+		OUT completeness_days bigint, OUT anomaly jsonb, OUT dims jsonb)
 	RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000
 	AS 'MODULE_PATHNAME', 'aevon_view_daily_metrics';
@@ -788,7 +789,7 @@ REVOKE ALL ON FUNCTION aevon.rule_versions_of(integer[]) FROM PUBLIC;
 CREATE VIEW aevon.daily_metrics WITH (security_barrier) AS
 	SELECT tenant, principal COLLATE "C" AS principal, rule COLLATE "C" AS rule, version, day,
 		value, stats, event_count, late_count, status COLLATE "C" AS status, revisions,
-		taken_at, first_value, change, completeness, completeness_days, anomaly
+		taken_at, first_value, change, completeness, completeness_days, anomaly, dims
 	FROM aevon.view_daily_metrics();
 
 ALTER FUNCTION aevon.events_of(integer[]) OWNER TO aevon_owner;
@@ -1109,19 +1110,19 @@ Errors: 22004; 42501 without operate on the tenant, or on all; 42704 unknown rul
 
 COMMENT ON FUNCTION aevon_history(text, text, text, date, date, jsonb) IS
 'Every snapshot of the days of a metric: how each day''s value came to be what it is.
-Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule; since, until: half-open range of UTC days; dims: not supported yet.
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule; since, until: half-open range of UTC days; dims: dimension values of the rule''s series asked for, NULL: totals; a value for each dimension, or for the whole tenant one that the rule rolls up; all __other__: what was folded together.
 Result: by rule, day and revision: when it was taken, its status (provisional, final, revised), event_count, late_count (of these, ingested after the day''s end), value (the rule''s first operator), delta (against the revision before), stats (every statistic), cut.
 Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 0A000; 55000.';
 
 COMMENT ON FUNCTION aevon_daily_metrics(text, text, text, date, date, jsonb) IS
 'The rows of the view aevon.daily_metrics of one tenant or principal, in the time that these rows need.
-Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule; since, until: half-open range of UTC days; dims: not supported yet.
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule; since, until: half-open range of UTC days; dims: dimension values of the rule''s series asked for, NULL: totals; a value for each dimension, or for the whole tenant one that the rule rolls up; all __other__: what was folded together.
 Result: by rule and day: the columns of aevon.daily_metrics.
 Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 0A000; 55000.';
 
 COMMENT ON FUNCTION aevon_explain(text, text, text, date, integer, jsonb, integer, text) IS
 'The events behind a day of a metric, or behind one of its revisions.
-Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version; day: a UTC day; revision: what changed from the snapshot before to this one, NULL for every event of the day as of now; dims: not supported yet; max_rows: 1 to 100000; after: "position" of the last row of the page before.
+Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version; day: a UTC day; revision: what changed from the snapshot before to this one, NULL for every event of the day as of now; dims: as for aevon_history, only events that count for that series; max_rows: 1 to 100000; after: "position" of the last row of the page before.
 Result: by occurred_at, principal and event_id: change (added, or voided), delay (ingested_at less occurred_at), late (ingested after the day''s end), count_change and value_change (what the event added or took away; 0 for an event of the day that is void), and of voided ones when, why and by whom. The changes of a revision add up to its delta of count and sum.
 Errors: 22004; 22008 infinite day; 22023 bad page; 42501; 42704 unknown rule or revision; 0A000; 55000.';
 
@@ -1481,6 +1482,7 @@ COMMENT ON COLUMN aevon.series.tenant_key IS 'Of which tenant.';
 COMMENT ON COLUMN aevon.series.subject_key IS 'Of which principal, by key; minus the tenant''s key: the whole tenant.';
 COMMENT ON COLUMN aevon.series.dims_grouping IS 'Which of the measure''s dimensions dims holds: bit i for dimension i, by name; 0: none, totals.';
 COMMENT ON COLUMN aevon.series.dims_digest IS 'Digest of dims, for the unique index; empty without dimensions, one byte for __other__.';
+COMMENT ON COLUMN aevon.series.made_xmax IS 'cut_xmax of the sweep that made the series: in snapshots of earlier cuts a combination of dimension values counts as __other__.';
 COMMENT ON COLUMN aevon.series.dims IS 'Dimension values; {} without dimensions.';
 
 COMMENT ON TABLE aevon.buckets_1m IS 'Partial states of a series'' active minutes, many to a row. The view aevon.pre_aggregates shows them.';
@@ -1520,6 +1522,7 @@ COMMENT ON TABLE aevon.reopened_days IS 'Days that got a snapshot after they had
 COMMENT ON COLUMN aevon.reopened_days.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.reopened_days.day IS 'Days since 2000-01-01 (UTC).';
 COMMENT ON VIEW aevon.daily_metrics IS 'The latest snapshot of every UTC day of each active rule, for readable tenants: value, status, what was first reported, how complete, whether unusual.';
+COMMENT ON COLUMN aevon.daily_metrics.dims IS 'Dimension values of the series; {} for totals.';
 COMMENT ON COLUMN aevon.daily_metrics.tenant IS 'The tenant.';
 COMMENT ON COLUMN aevon.daily_metrics.principal IS 'The principal; NULL: the whole tenant.';
 COMMENT ON COLUMN aevon.daily_metrics.rule IS 'Name of the rule.';
