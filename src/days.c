@@ -35,7 +35,8 @@ aevon_days_read(FunctionCallInfo fcinfo, AevonDays *days)
 				 errhint("A range of days is [since, until): since is included, until is not.")));
 	if (!PG_ARGISNULL(5))
 		days->dims = PG_GETARG_JSONB_P(5);
-	if (days->dims != NULL && days->rule == NULL)
+	if (days->dims != NULL && days->rule == NULL &&
+		!(JB_ROOT_IS_OBJECT(days->dims) && JB_ROOT_COUNT(days->dims) == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"dims\" needs a rule"),
