@@ -63,7 +63,7 @@ SELECT aevon_daily_metrics('keys_a', until => NULL);
 SELECT aevon_daily_metrics('keys_a', 'p', 'nope');
 SELECT aevon_daily_metrics('keys_a', 'p', 'n@9');
 SELECT aevon_daily_metrics('keys_a', 'p', 'n', '2024-03-12', '2024-03-11');
-SELECT aevon_daily_metrics('keys_a', 'p', dims => '{}');
+SELECT aevon_daily_metrics('keys_a', 'p', dims => '{"a": 1}');
 SELECT aevon_daily_metrics('no_such_tenant');
 SET ROLE regress_daily_reader;
 SELECT count(*) FROM aevon_daily_metrics('keys_a');

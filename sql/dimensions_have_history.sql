@@ -52,6 +52,16 @@ SELECT aevon_snapshot() > 0;
 SELECT count(*), sum(revisions) AS revisions, bool_and(explained) AS explained, bool_and(adds_up) AS adds_up FROM untold;
 SELECT dims, day, revision, status, event_count, value, delta, events, explained, changes FROM told WHERE principal IS NULL AND day = '2024-05-02' AND (dims ->> 'shop' = '__other__' OR dims ->> 'shop' = '5') ORDER BY 1, 2, 3;
 SELECT * FROM aevon_verify(tenant => 'past');
+-- a snapshot that was tampered with, and one that is gone
+BEGIN;
+ALTER TABLE aevon.snapshots DISABLE TRIGGER ALL;
+UPDATE aevon.snapshots n SET stats = jsonb_set(n.stats, '{sum}', '1') FROM aevon.series s
+WHERE s.series_key = n.series_key AND s.dims = '{"kind": "k1", "shop": 1}' AND s.subject_key < 0 AND n.day = '2024-05-02'::date - '2000-01-01'::date AND n.revision = 1;
+DELETE FROM aevon.snapshots n USING aevon.series s
+WHERE s.series_key = n.series_key AND s.dims = '{"shop": "__other__"}' AND n.revision = 1 AND n.day = '2024-05-02'::date - '2000-01-01'::date;
+SELECT rule, principal, what, window_start, coalesce(stored, recomputed) -> 'dims' AS dims, stored #> '{stats,sum}' AS stored, recomputed #> '{stats,sum}' AS recomputed, recomputed -> 'revision' AS revision
+FROM aevon_verify(tenant => 'past') ORDER BY what, window_start;
+ROLLBACK;
 -- a day as of now, with events that no sweep has seen
 SELECT aevon_ingest('past', 'p1', 'tail', 'buy', '2024-05-02 12:00+00', '{"n": 1000, "kind": "k1", "shop": 5}');
 SELECT principal, event_id, change, value_change FROM aevon_explain('past', NULL, 'spent', '2024-05-02', dims => '{"kind": "k1", "shop": 5.0}');

@@ -65,7 +65,6 @@ static Jsonb *partial_document(const AevonComparison *state, const AevonPartial 
 static void push_sketches(AevonJson *json, const AevonMeasure *measure,
 						  const AevonPartial *partial);
 static Jsonb *fault_document(const AevonComparison *state, const char *fault);
-static void push_dims(AevonJson *json, const AevonDims *dims);
 static void write_piece(const AevonMeasure *measure, const AevonRecount *recount);
 static int	write_tier(AevonStore *store, int64 series_key, AevonTier tier,
 					   const AevonPacked *packed);
@@ -495,7 +494,7 @@ partial_document(const AevonComparison *state, const AevonPartial *partial)
 	AevonJson	json = {0};
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	push_dims(&json, state->dims);
+	aevon_dims_push(&json, state->dims);
 	aevon_json_number(&json, "event_count", int64_to_numeric(partial->event_count));
 	aevon_json_number(&json, "skipped", int64_to_numeric(partial->skipped));
 	aevon_json_number(&json, "late_count", int64_to_numeric(partial->late));
@@ -547,22 +546,10 @@ fault_document(const AevonComparison *state, const char *fault)
 	AevonJson	json = {0};
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	push_dims(&json, state->dims);
+	aevon_dims_push(&json, state->dims);
 	aevon_json_text(&json, "row", fault);
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return aevon_json_finish(&json);
-}
-
-static void
-push_dims(AevonJson *json, const AevonDims *dims)
-{
-	JsonbValue	nested;
-
-	if (dims == NULL)
-		return;
-	JsonbToJsonbValue(dims->values, &nested);
-	aevon_json_key(json, "dims");
-	pushJsonbValue(&json->state, WJB_VALUE, &nested);
 }
 
 /* Write the recount's range into the store, which holds nothing there. */

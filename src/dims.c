@@ -198,6 +198,18 @@ aevon_dims_find(const AevonMeasure *measure, const char *name)
 	return -1;
 }
 
+void
+aevon_dims_push(AevonJson *json, const AevonDims *dims)
+{
+	JsonbValue	nested;
+
+	if (dims == NULL)
+		return;
+	JsonbToJsonbValue(dims->values, &nested);
+	aevon_json_key(json, "dims");
+	pushJsonbValue(&json->state, WJB_VALUE, &nested);
+}
+
 bool
 aevon_dims_same(const AevonDims *a, const AevonDims *b)
 {

@@ -26,6 +26,7 @@
 #include "postgres.h"
 #include "utils/jsonb.h"
 
+#include "json.h"
 #include "log.h"
 #include "rule.h"
 
@@ -98,6 +99,9 @@ extern int	aevon_dims_find(const AevonMeasure *measure, const char *name);
 
 /* The one form of a value; false: too long for a series. */
 extern bool aevon_dims_canonical_value(const JsonbValue *item, JsonbValue *value);
+
+/* The member "dims" of a document; nothing for NULL. */
+extern void aevon_dims_push(AevonJson *json, const AevonDims *dims);
 
 /* Are two combinations of a tenant the same?  They may be of two tables. */
 extern bool aevon_dims_same(const AevonDims *a, const AevonDims *b);

@@ -569,6 +569,17 @@ AEVON_QUERY(SNAPSHOTS_AFTER,
 	" AND (n.day, n.revision) OPERATOR(pg_catalog.>) ($3, $4)"
 	" ORDER BY n.day, n.revision LIMIT $5",
 	INT4OID, INT4OID, INT4OID, INT4OID, INT8OID)
+AEVON_QUERY(SNAPSHOTS_OF_SUBJECT,
+	"SELECT n.day, n.revision, n.cut_xmax, n.cut_xip, n.event_count, n.late_count, n.stats,"
+	" n.series_key, n.taken_at, n.status, n.hash, aevon.row_hash(n),"
+	" pg_catalog.lag(n.revision, 1, 0) OVER (PARTITION BY n.series_key, n.day"
+	" ORDER BY n.revision) OPERATOR(pg_catalog.+) 1,"
+	" s.dims_grouping, s.dims, s.dims_digest"
+	" FROM aevon.series s"
+	" JOIN aevon.snapshots n ON n.series_key OPERATOR(pg_catalog.=) s.series_key"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	" ORDER BY n.day, n.cut_xmax, n.cut_xip, n.series_key, n.revision",
+	INT4OID, INT4OID)
 AEVON_QUERY(ADD_REPAIR,
 	"INSERT INTO aevon.repairs (repair_id, repaired_at, window_start, series_key, tenant_key,"
 	" subject_key, measure_key, version, rule, what, repaired_by, stored, recomputed)"

@@ -26,6 +26,8 @@ typedef struct AevonSplit
 {
 	AevonStore *store;			/* says which combinations a tenant has */
 	bool		series_full;	/* of the measure's checkpoint */
+	int64		known_xmax;		/* combinations as a cut of this xmax had
+								 * them; 0: as they are now */
 	int64		unit;			/* of the windows: AEVON_MINUTE or AEVON_DAY */
 	int			part;			/* only the series of one of so many parts; */
 	int			parts;			/* 1: all.  aevon_split_part says whose. */

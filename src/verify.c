@@ -40,6 +40,7 @@
 #include "metric.h"
 #include "recount.h"
 #include "rule.h"
+#include "snapsplit.h"
 #include "store.h"
 #include "voids.h"
 
@@ -144,11 +145,13 @@ static void report_bucket(void *context, const AevonDifference *difference);
 static void record_repair(const Verify *verify, const Finding *finding, int64 series_key);
 static void touch_day(int64 series_key, TimestampTz window_start);
 static void verify_snapshots(Verify *verify);
-static void verify_revision(Verify *verify, HeapTuple tuple, TupleDesc descriptor,
-							int32 expected);
-static void verify_snapshot(Verify *verify, HeapTuple tuple, TupleDesc descriptor);
-static Jsonb *row_document(HeapTuple tuple, TupleDesc descriptor, bool stored);
-static Jsonb *snapshot_document(int revision, int64 event_count, int64 late_count, Jsonb *stats);
+static void verify_revision(Verify *verify, const AevonSnapshotRow *row);
+static void judge_snapshot(Verify *verify, const AevonSnapshotRow *row);
+static void verify_split_snapshot(void *context, const AevonSnapshotRow *row);
+static void verify_snapshot(Verify *verify, AevonSnapshotRow *row);
+static Jsonb *row_document(const AevonSnapshotRow *row, bool stored);
+static Jsonb *snapshot_document(const AevonSnapshotRow *row, int64 event_count,
+								int64 late_count, Jsonb *stats);
 static void report(Verify *verify, const Finding *finding);
 
 Datum
@@ -727,7 +730,14 @@ verify_snapshots(Verify *verify)
 		Int32GetDatum(0),
 		Int64GetDatum(PAGE_SNAPSHOTS),
 	};
+	AevonSplitSubject subject = {verify->store, verify->measure, &verify->recount};
 	uint64		count;
+
+	if (verify->measure->dimension_count > 0)
+	{
+		aevon_snapsplit_visit(&subject, verify_split_snapshot, verify);
+		return;
+	}
 
 	do
 	{
@@ -745,9 +755,14 @@ verify_snapshots(Verify *verify)
 			Datum		of_day = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
 			bool		same_day = DatumGetInt32(of_day) == DatumGetInt32(values[2]);
 
-			verify_revision(verify, table->vals[i], table->tupdesc,
-							same_day ? DatumGetInt32(values[3]) + 1 : 1);
-			verify_snapshot(verify, table->vals[i], table->tupdesc);
+			AevonSnapshotRow row = {
+				.tuple = table->vals[i],
+				.descriptor = table->tupdesc,
+				.expected = same_day ? DatumGetInt32(values[3]) + 1 : 1,
+			};
+
+			verify_revision(verify, &row);
+			verify_snapshot(verify, &row);
 			MemoryContextSwitchTo(outer);
 			MemoryContextDelete(day);
 			values[2] = of_day;
@@ -757,22 +772,34 @@ verify_snapshots(Verify *verify)
 	} while (count == PAGE_SNAPSHOTS);
 }
 
+/* A visitor. */
+static void
+verify_split_snapshot(void *context, const AevonSnapshotRow *row)
+{
+	Verify	   *verify = context;
+
+	verify_revision(verify, row);
+	judge_snapshot(verify, row);
+}
+
 /* Revisions of a day count from 1 up; only a compaction leaves one out. */
 static void
-verify_revision(Verify *verify, HeapTuple tuple, TupleDesc descriptor, int32 expected)
+verify_revision(Verify *verify, const AevonSnapshotRow *row)
 {
+	HeapTuple	tuple = row->tuple;
+	TupleDesc	descriptor = row->descriptor;
 	bool		isnull;
 	int32		revision = DatumGetInt32(SPI_getbinval(tuple, descriptor, 2, &isnull));
 	Datum		values[4] = {
 		SPI_getbinval(tuple, descriptor, 8, &isnull),
 		SPI_getbinval(tuple, descriptor, 1, &isnull),
-		Int32GetDatum(expected),
+		Int32GetDatum(row->expected),
 		Int32GetDatum(revision - 1),
 	};
 	SPITupleTable *table;
 	uint64		count;
 
-	if (revision == expected)
+	if (revision == row->expected)
 		return;
 	aevon_catalog_run(AEVON_QUERY_LOST_REVISIONS, values, NULL, true);
 	table = SPI_tuptable;
@@ -790,6 +817,7 @@ verify_revision(Verify *verify, HeapTuple tuple, TupleDesc descriptor, int32 exp
 		};
 
 		aevon_json_token(&json, WJB_BEGIN_OBJECT);
+		aevon_dims_push(&json, row->dims);
 		aevon_json_number(&json, "revision", int64_to_numeric(lost));
 		aevon_json_token(&json, WJB_END_OBJECT);
 		finding.recomputed = aevon_json_finish(&json);
@@ -800,33 +828,43 @@ verify_revision(Verify *verify, HeapTuple tuple, TupleDesc descriptor, int32 exp
 
 /* Derive a snapshot again, at its own cut. */
 static void
-verify_snapshot(Verify *verify, HeapTuple tuple, TupleDesc descriptor)
+verify_snapshot(Verify *verify, AevonSnapshotRow *row)
 {
-	const AevonMeasure *measure = verify->measure;
 	AevonRecount recount = verify->recount;
 	AevonPacked minutes;
 	bool		isnull;
+	int32		day = DatumGetInt32(SPI_getbinval(row->tuple, row->descriptor, 1, &isnull));
+
+	recount.cut = aevon_cut_from_datums(SPI_getbinval(row->tuple, row->descriptor, 3, &isnull),
+										SPI_getbinval(row->tuple, row->descriptor, 4, &isnull));
+	recount.since = day * AEVON_DAY;
+	recount.until = (day + INT64CONST(1)) * AEVON_DAY;
+	aevon_recount_minutes(&recount, verify->measure, &minutes);
+	row->recounted = &minutes.merged;
+	judge_snapshot(verify, row);
+}
+
+static void
+judge_snapshot(Verify *verify, const AevonSnapshotRow *row)
+{
+	HeapTuple	tuple = row->tuple;
+	TupleDesc	descriptor = row->descriptor;
+	bool		isnull;
 	int32		day = DatumGetInt32(SPI_getbinval(tuple, descriptor, 1, &isnull));
-	int32		revision = DatumGetInt32(SPI_getbinval(tuple, descriptor, 2, &isnull));
 	int64		event_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &isnull));
 	int64		late_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 6, &isnull));
 	Jsonb	   *stats = DatumGetJsonbP(SPI_getbinval(tuple, descriptor, 7, &isnull));
-	Jsonb	   *recomputed;
+	const AevonPartial *partial = row->recounted;
+	Jsonb	   *recomputed = aevon_metric_stats(verify->measure, partial);
 	Finding		finding = {
 		.rule = verify->rule,
-		.tenant_key = recount.tenant_key,
-		.principal_key = recount.subject_key,
+		.tenant_key = verify->recount.tenant_key,
+		.principal_key = verify->recount.subject_key,
 		.what = "snapshot",
 		.window_start = day * AEVON_DAY,
 	};
 
-	recount.cut = aevon_cut_from_datums(SPI_getbinval(tuple, descriptor, 3, &isnull),
-										SPI_getbinval(tuple, descriptor, 4, &isnull));
-	recount.since = day * AEVON_DAY;
-	recount.until = (day + INT64CONST(1)) * AEVON_DAY;
-	aevon_recount_minutes(&recount, measure, &minutes);
-	recomputed = aevon_metric_stats(measure, &minutes.merged);
-	if (minutes.merged.event_count == event_count && minutes.merged.late == late_count &&
+	if (partial->event_count == event_count && partial->late == late_count &&
 		compareJsonbContainers(&stats->root, &recomputed->root) == 0)
 	{
 		/*
@@ -837,28 +875,30 @@ verify_snapshot(Verify *verify, HeapTuple tuple, TupleDesc descriptor)
 											 SPI_getbinval(tuple, descriptor, 11, &isnull),
 											 SPI_getbinval(tuple, descriptor, 12, &isnull))))
 			return;
-		finding.stored = row_document(tuple, descriptor, true);
-		finding.recomputed = row_document(tuple, descriptor, false);
+		finding.stored = row_document(row, true);
+		finding.recomputed = row_document(row, false);
 	}
 	else
 	{
-		finding.stored = snapshot_document(revision, event_count, late_count, stats);
-		finding.recomputed = snapshot_document(revision, minutes.merged.event_count,
-											   minutes.merged.late, recomputed);
+		finding.stored = snapshot_document(row, event_count, late_count, stats);
+		finding.recomputed = snapshot_document(row, partial->event_count, partial->late, recomputed);
 	}
 	report(verify, &finding);
 }
 
 /* A snapshot's row with the hash it has, or only the hash that its columns give. */
 static Jsonb *
-row_document(HeapTuple tuple, TupleDesc descriptor, bool stored)
+row_document(const AevonSnapshotRow *row, bool stored)
 {
+	HeapTuple	tuple = row->tuple;
+	TupleDesc	descriptor = row->descriptor;
 	AevonJson	json = {0};
 	bool		isnull;
 	bytea	   *hash = DatumGetByteaPP(SPI_getbinval(tuple, descriptor, stored ? 11 : 12, &isnull));
 	Datum		revision = SPI_getbinval(tuple, descriptor, 2, &isnull);
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_dims_push(&json, row->dims);
 	aevon_json_number(&json, "revision", int64_to_numeric(DatumGetInt32(revision)));
 	if (stored)
 	{
@@ -872,14 +912,19 @@ row_document(HeapTuple tuple, TupleDesc descriptor, bool stored)
 }
 
 static Jsonb *
-snapshot_document(int revision, int64 event_count, int64 late_count, Jsonb *stats)
+snapshot_document(const AevonSnapshotRow *row, int64 event_count, int64 late_count,
+				  Jsonb *stats)
 {
 	AevonJson	json = {0};
 	JsonbValue	nested;
+	bool		isnull;
 
 	JsonbToJsonbValue(stats, &nested);
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	aevon_json_number(&json, "revision", int64_to_numeric(revision));
+	aevon_dims_push(&json, row->dims);
+	aevon_json_number(&json, "revision",
+					  int64_to_numeric(DatumGetInt32(SPI_getbinval(row->tuple, row->descriptor, 2,
+																   &isnull))));
 	aevon_json_number(&json, "event_count", int64_to_numeric(event_count));
 	aevon_json_number(&json, "late_count", int64_to_numeric(late_count));
 	aevon_json_key(&json, "stats");
