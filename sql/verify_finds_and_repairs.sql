@@ -47,7 +47,7 @@ SELECT window_start, stored->'sum' AS stored, recomputed->'sum' AS recomputed
 FROM aevon_verify('paid', 'verify') ORDER BY 1 LIMIT 3;
 SELECT * FROM findings(repair => true);
 SELECT * FROM findings();
-SELECT DISTINCT rule, version, what, repaired_by = current_user AS by_me FROM aevon.repairs ORDER BY 3;
+SELECT DISTINCT rule, version, what, repaired_by = current_user AS by_me FROM aevon.repairs WHERE rule = 'paid' ORDER BY 3;
 SELECT count(*) FROM aevon.touched_days JOIN series_of USING (series_key) WHERE rule = 'paid' AND principal = 'p1';
 SELECT sum(value) FROM aevon_windows('verify', 'p1', 'paid');
 ROLLBACK;
