@@ -20,13 +20,14 @@
 #include "guc.h"
 
 static int32 lock_progress(void);
-static int64 compact_days(int32 from, int32 until, TimestampTz now);
+static int64 compact_days(AevonChainRun *run, int32 from, int32 until, TimestampTz now);
 
 int64
 aevon_compact_run(void)
 {
 	TimestampTz now = aevon_clock_now();
 	AevonAccess access;
+	AevonChainRun *run;
 	Datum		values[2];
 	int32		from;
 	int32		until;
@@ -37,8 +38,11 @@ aevon_compact_run(void)
 	until = (int32) aevon_window_of(now - aevon_compact_after_s * USECS_PER_SEC, AEVON_DAY);
 	aevon_access_enter(&access);
 	aevon_catalog_connect();
+	/* first the log's cut, as whoever sweeps and then takes snapshots */
+	run = aevon_chain_begin_run();
 	from = lock_progress();
-	count = compact_days(from, until, now);
+	count = compact_days(run, from, until, now);
+	aevon_chain_end_run(run);
 	if (from < until)
 	{
 		values[0] = Int32GetDatum(until);
@@ -74,14 +78,12 @@ lock_progress(void)
 
 /* Compact the days [from, until) and those before that were opened again. */
 static int64
-compact_days(int32 from, int32 until, TimestampTz now)
+compact_days(AevonChainRun *run, int32 from, int32 until, TimestampTz now)
 {
-	AevonChainRun *run = aevon_chain_begin_run();
 	Datum		values[5] = {
 		Int32GetDatum(from), Int32GetDatum(until), Float8GetDatum(aevon_compact_threshold),
 		TimestampTzGetDatum(now), Int64GetDatum(aevon_chain_run_number(run))
 	};
-	int64		count;
 
 	aevon_guard_allow_compaction(true);
 	PG_TRY();
@@ -93,7 +95,5 @@ compact_days(int32 from, int32 until, TimestampTz now)
 		aevon_guard_allow_compaction(false);
 	}
 	PG_END_TRY();
-	count = SPI_processed > 0 ? aevon_chain_put_compactions(run) : 0;
-	aevon_chain_end_run(run);
-	return count;
+	return SPI_processed > 0 ? aevon_chain_put_compactions(run) : 0;
 }

@@ -17,8 +17,8 @@
  *
  * Looks at days that have become old since the last call, and at older ones
  * with snapshots added since (aevon.reopened_days); at all of them when the
- * threshold has changed.  Holds off runs of snapshots, nothing else, to the end
- * of the transaction.
+ * threshold has changed.  Holds off sweeps and runs of snapshots, nothing else,
+ * to the end of the transaction.
  */
 extern int64 aevon_compact_run(void);
 

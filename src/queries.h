@@ -616,7 +616,12 @@ AEVON_QUERY(MEND_KEY,
 	" WHERE principal_key OPERATOR(pg_catalog.=) $4 AND event_id OPERATOR(pg_catalog.=) $5",
 	INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID, BYTEAOID)
 AEVON_QUERY(LOST_REVISIONS,
-	"SELECT r FROM pg_catalog.generate_series($3, $4) r"
+	/* the first 1000 lie below this, however far a damaged row leads */
+	"SELECT r::pg_catalog.int4 FROM pg_catalog.generate_series($3::pg_catalog.int8,"
+	" LEAST($4, $3::pg_catalog.int8 OPERATOR(pg_catalog.+) 1000 OPERATOR(pg_catalog.+)"
+	" (SELECT COALESCE(pg_catalog.sum(pg_catalog.cardinality(k.revisions)), 0)"
+	"::pg_catalog.int8 FROM aevon.compactions k"
+	" WHERE k.series_key OPERATOR(pg_catalog.=) $1 AND k.day OPERATOR(pg_catalog.=) $2))) r"
 	" WHERE NOT EXISTS (SELECT FROM aevon.compactions c"
 	" WHERE c.series_key OPERATOR(pg_catalog.=) $1 AND c.day OPERATOR(pg_catalog.=) $2"
 	" AND r OPERATOR(pg_catalog.=) ANY (c.revisions)) ORDER BY r LIMIT 1000",

@@ -72,8 +72,7 @@ typedef struct Snapshotting
 	int			checkpoint_count;
 	TimestampTz now;
 	int32		compacted_before;	/* days before it have been compacted */
-	AevonChainRun *run;			/* NULL: no snapshot yet */
-	MemoryContext home;			/* of the run */
+	AevonChainRun *run;
 	AevonSnapshotResult *result;
 } Snapshotting;
 
@@ -107,7 +106,6 @@ static bool same_metric(const AevonMeasure *measure, const AevonPartial *a,
 static const AevonCut *cut_of(const Snapshotting *state, int32 measure_key);
 static void add_row(Snapshotting *state, const ChangedDay *day, const AevonPartial *partial,
 					Jsonb *stats);
-static int64 run_number(Snapshotting *state);
 
 void
 aevon_snapshot_run(int64 max_days, AevonSnapshotResult *result)
@@ -152,9 +150,9 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 	int			count;
 
 	state.result = result;
-	state.home = CurrentMemoryContext;
 	state.now = aevon_clock_now();
 	state.checkpoints = aevon_cut_lock_all_checkpoints(&state.checkpoint_count);
+	state.run = aevon_chain_begin_run();
 	state.compacted_before = lock_compaction();
 	days = take_changed_days(&state, max_days, &count);
 	result->more = max_days > 0 && count == max_days;
@@ -171,8 +169,7 @@ snapshot_all(int64 max_days, AevonSnapshotResult *result)
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(day_context);
 	}
-	if (state.run != NULL)
-		aevon_chain_end_run(state.run);
+	aevon_chain_end_run(state.run);
 	aevon_store_close(state.store);
 	PopActiveSnapshot();
 	MemoryContextDelete(day_context);
@@ -442,7 +439,7 @@ add_row(Snapshotting *state, const ChangedDay *day, const AevonPartial *partial,
 	AevonDigestRow digest = {lengthof(types), types, values, NULL};
 	bytea	   *hash = palloc(VARHDRSZ + AEVON_DIGEST_LENGTH);
 	AevonLinkedRow row = {
-		.link_number = run_number(state),
+		.link_number = aevon_chain_run_number(state->run),
 		.series_key = day->series_key,
 		.day = day->day,
 		.revision = day->last_revision + 1,
@@ -472,18 +469,4 @@ add_row(Snapshotting *state, const ChangedDay *day, const AevonPartial *partial,
 		aevon_catalog_run(AEVON_QUERY_REOPEN_DAY, reopened, NULL, false);
 	}
 	aevon_chain_put_snapshot(state->run, &row);
-}
-
-/* The number of the link that takes this run's snapshots in. */
-static int64
-run_number(Snapshotting *state)
-{
-	if (state->run == NULL)
-	{
-		MemoryContext outer = MemoryContextSwitchTo(state->home);
-
-		state->run = aevon_chain_begin_run();
-		MemoryContextSwitchTo(outer);
-	}
-	return aevon_chain_run_number(state->run);
 }
