@@ -165,5 +165,14 @@ SELECT * FROM findings();
 RESET aevon.chain;
 SELECT more FROM aevon_sweep();
 SELECT * FROM findings();
+
+-- a cut that no run could have written
+BEGIN;
+ALTER TABLE aevon.snapshots DISABLE TRIGGER ALL;
+ALTER TABLE aevon.chain DISABLE TRIGGER ALL;
+UPDATE aevon.snapshots SET cut_xip = '{NULL}' WHERE (series_key, day, revision) = (SELECT n.series_key, n.day, max(n.revision) FROM aevon.snapshots n JOIN snaps_of USING (series_key) GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 1);
+UPDATE aevon.chain SET cut_xip = '{{NULL}}' WHERE link_number = :head_number;
+SELECT what, stored, recomputed, links_before FROM findings();
+ROLLBACK;
 \c :home
 DROP DATABASE regress_snapshots;

@@ -20,6 +20,9 @@
 #include "catalog.h"
 #include "cut.h"
 
+/* What a null in a stored cut, where somebody put one, is taken for: no event has it. */
+#define NO_STAMP 0
+
 static AevonCheckpoint *lock_checkpoints(AevonQuery query, int *count);
 static int64 stamp_of_xid(TransactionId xid, FullTransactionId next, int64 base);
 static int	compare_stamps(const void *a, const void *b);
@@ -104,17 +107,19 @@ aevon_cut_from_datums(Datum xmax, Datum xip)
 	AevonCut   *cut = palloc(sizeof(AevonCut));
 	ArrayType  *array = DatumGetArrayTypePCopy(xip);
 	Datum	   *elements;
+	bool	   *nulls;
 	int			count;
 
 	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &elements, NULL, &count);
+					  &elements, &nulls, &count);
 	cut->xmax = DatumGetInt64(xmax);
 	cut->nxip = count;
 	cut->xip = palloc(Max(count, 1) * sizeof(int64));
 	for (int i = 0; i < count; i++)
-		cut->xip[i] = DatumGetInt64(elements[i]);
+		cut->xip[i] = nulls[i] ? NO_STAMP : DatumGetInt64(elements[i]);
 	qsort(cut->xip, cut->nxip, sizeof(int64), compare_stamps);
 	pfree(elements);
+	pfree(nulls);
 	pfree(array);
 	return cut;
 }
