@@ -49,6 +49,14 @@ typedef struct Corrected
 	AevonPartial *partial;
 } Corrected;
 
+typedef struct CorrectedList
+{
+	AevonDimsTable *table;		/* of the dims */
+	int			count;
+	int			capacity;
+	Corrected  *found;
+} CorrectedList;
+
 static void find_targets(Correcting *state);
 static void note_void(void *context, const AevonVoid *found);
 static void add_target(Correcting *state, const AevonVoid *found, int32 subject_key);
@@ -57,8 +65,9 @@ static int	compare_targets(const void *a, const void *b);
 static int64 write_subjects(Correcting *state, AevonTier tier);
 static int64 write_combinations(Correcting *state, AevonStore *store, int measure,
 								const Target *targets, int count);
-static Corrected *append_corrected(Corrected *found, int *count, const AevonSplit *split,
-								   int64 minute);
+static void find_corrected(Correcting *state, AevonStore *store, int measure,
+						   const Target *target, CorrectedList *list);
+static void append_corrected(CorrectedList *list, const AevonSplitSeries *series, int64 minute);
 static int	write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 							const Target *subject, const Corrected *found, int count);
 static void note_written(Correcting *state, const Target *subject, const AevonMeasure *measure,
@@ -247,29 +256,18 @@ write_combinations(Correcting *state, AevonStore *store, int measure, const Targ
 				   int count)
 {
 	MemoryContext outer = MemoryContextSwitchTo(state->scratch);
-	AevonSplit	split = {
-		.store = store,
-		.series_full = state->correction->folded[measure].series_full,
-		.unit = AEVON_MINUTE,
-		.parts = 1,
-		.table = aevon_dims_table_create(),
-	};
-	Corrected  *found = NULL;
-	int			n = 0;
+	CorrectedList list = {.table = aevon_dims_table_create()};
+	const Corrected *found;
 	int64		written = 0;
 
 	for (int i = 0; i < count; i++)
+		find_corrected(state, store, measure, &targets[i], &list);
+	found = list.found;
+	if (list.count > 1)
+		qsort(list.found, list.count, sizeof(Corrected), compare_corrected);
+	for (int first = 0, end; first < list.count; first = end)
 	{
-		AevonRecount recount = recount_of(state, &targets[i]);
-
-		aevon_split_recount(&recount, state->correction->measures[measure], &split);
-		found = append_corrected(found, &n, &split, targets[i].minute);
-	}
-	if (n > 1)
-		qsort(found, n, sizeof(Corrected), compare_corrected);
-	for (int first = 0, end; first < n; first = end)
-	{
-		for (end = first; end < n && found[end].dims == found[first].dims; end++)
+		for (end = first; end < list.count && found[end].dims == found[first].dims; end++)
 			continue;
 		written += write_corrected(state, store, state->correction->measures[measure], targets,
 								   &found[first], end - first);
@@ -279,30 +277,55 @@ write_combinations(Correcting *state, AevonStore *store, int measure, const Targ
 	return written;
 }
 
-/* Add the split's series of voided events to the *count found so far. */
-static Corrected *
-append_corrected(Corrected *found, int *count, const AevonSplit *split, int64 minute)
+/*
+ * Add a minute's series of voided events to the list.  The split has a table of
+ * its own: it takes room for every combination that its table has met.
+ */
+static void
+find_corrected(Correcting *state, AevonStore *store, int measure, const Target *target,
+			   CorrectedList *list)
 {
-	int			n = *count;
+	MemoryContext minute = AllocSetContextCreate(CurrentMemoryContext, "aevon corrected minute",
+												 ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(minute);
+	AevonRecount recount = recount_of(state, target);
+	AevonSplit	split = {
+		.store = store,
+		.series_full = state->correction->folded[measure].series_full,
+		.unit = AEVON_MINUTE,
+		.parts = 1,
+		.table = aevon_dims_table_create(),
+	};
 
-	for (int i = 0; i < split->count; i++)
+	aevon_split_recount(&recount, state->correction->measures[measure], &split);
+	MemoryContextSwitchTo(outer);
+	for (int i = 0; i < split.count; i++)
 	{
-		if (split->series[i] != NULL && split->series[i]->voided)
-			n++;
+		if (split.series[i] != NULL && split.series[i]->voided)
+			append_corrected(list, split.series[i], target->minute);
 	}
-	if (n == *count)
-		return found;
-	found = found == NULL ? palloc(n * sizeof(Corrected)) :
-		repalloc_huge(found, n * sizeof(Corrected));
-	for (int i = 0; i < split->count; i++)
+	MemoryContextDelete(minute);
+}
+
+/* What is kept of the series is copied. */
+static void
+append_corrected(CorrectedList *list, const AevonSplitSeries *series, int64 minute)
+{
+	const AevonDims *dims = series->dims;
+	Corrected  *added;
+
+	if (list->count == list->capacity)
 	{
-		if (split->series[i] == NULL || !split->series[i]->voided)
-			continue;
-		found[*count].dims = split->series[i]->dims;
-		found[*count].minute = minute;
-		found[(*count)++].partial = &split->series[i]->windows.merged;
+		list->capacity = list->capacity * 2 + 64;
+		list->found = list->found == NULL ?
+			palloc(list->capacity * sizeof(Corrected)) :
+			repalloc_huge(list->found, list->capacity * sizeof(Corrected));
 	}
-	return found;
+	added = &list->found[list->count++];
+	added->dims = dims == NULL ? NULL : aevon_dims_project(list->table, dims, dims->grouping);
+	added->minute = minute;
+	added->partial = palloc0(sizeof(AevonPartial));
+	aevon_partial_merge(added->partial, &series->windows.merged);
 }
 
 /* Minutes of one series, which all are of the subject of `subject`. */

@@ -125,7 +125,6 @@ aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure *measure, AevonLog
 	}
 	MemoryContextSwitchTo(outer);
 	dims = intern(table, &wanted);
-	MemoryContextReset(table->scratch);
 	return dims;
 }
 
@@ -183,7 +182,6 @@ aevon_dims_of_values(AevonDimsTable *table, const AevonMeasure *measure, int32 t
 	}
 	MemoryContextSwitchTo(outer);
 	dims = intern(table, &wanted);
-	MemoryContextReset(table->scratch);
 	return dims;
 }
 
@@ -281,6 +279,7 @@ intern(AevonDimsTable *table, const Wanted *wanted)
 		entry->dims = make_dims(table, wanted);
 	}
 	MemoryContextSwitchTo(outer);
+	MemoryContextReset(table->scratch);
 	return entry->dims;
 }
 
