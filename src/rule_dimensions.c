@@ -10,6 +10,7 @@
 
 #include "catalog.h"
 #include "dictionary.h"
+#include "dims.h"
 #include "errors.h"
 #include "path.h"
 #include "rule_dimensions.h"
@@ -170,6 +171,11 @@ canonical_dimension(const AevonDimension *dimension)
 	char	   *canonical;
 
 	aevon_error_require_name(dimension->name, "dimension");
+	if (strcmp(dimension->name, AEVON_OTHER) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a dimension must not be named \"%s\"", AEVON_OTHER),
+				 errdetail("In answers it marks the group of events that are folded together.")));
 	if (dimension->path_text == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
