@@ -89,8 +89,8 @@ SELECT throws_ok('SELECT aevon_drop_rule(''none'')', '42704');
 -- 23505: conflict
 SELECT throws_ok('SELECT aevon_ingest(''t'', ''p'', ''e'', ''use'', ''2024-01-01 00:00+00'', ''{"n": 2}'')', '23505');
 
--- 0A000: not yet
-SELECT throws_ok('SELECT aevon_history(''t'', ''p'', ''r'', ''2024-01-01'', ''2024-01-02'', ''{"d": 1}'')', '0A000');
+-- 22023: a dimension that the rule does not have
+SELECT throws_ok('SELECT aevon_history(''t'', ''p'', ''r'', ''2024-01-01'', ''2024-01-02'', ''{"d": 1}'')', '22023');
 
 -- 55000: wrong state
 SELECT throws_ok('DELETE FROM aevon.event_log', '55000');

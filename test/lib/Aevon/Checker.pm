@@ -187,6 +187,7 @@ CREATE FUNCTION model.counted_by_hour(tenant text) RETURNS bigint LANGUAGE sql S
 	FROM aevon_windows($1, NULL, 'events', granularity => '1h') $$;
 SELECT aevon_define_rule('events', '*', '{count}');
 SELECT aevon_define_rule('spend', 'order', '{sum,count,min,max,avg,last}', '$.amount');
+SELECT aevon_define_rule('sizes', 'order', '{p95,p50,distinct}', '$.amount');
 SQL
 	foreach my $client (@{ $self->{clients} })
 	{

@@ -567,7 +567,7 @@ sub plan_rule
 	else
 	{
 		my ($type, $value, $filter) = @{ $rnd->pick(@Aevon::Oracle::SHAPES) };
-		my @operators = grep { $rnd->percent(50) } qw(last avg max sum count min);
+		my @operators = grep { $rnd->percent(50) } qw(last avg max sum count min p95 distinct p50);
 		@operators = ('sum') unless @operators;
 		$step = { kind => 'rule', sql => "SELECT aevon_define_rule($name, " . literal($type)
 			  . ", '{" . join(',', @operators) . "}', " . literal($value) . ', ' . literal($filter)
