@@ -114,6 +114,15 @@ SELECT aevon_test.sweep();
 SELECT changed() > 0 AS changed, changed(:'then');
 SELECT * FROM differences();
 
+-- a minute of which only one series is opened
+SELECT aevon_ingest('slices', 'p1', 'o' || i, 'use', '2024-03-01 12:34:10+00', jsonb_build_object('kind', 'o' || i, 'n', i)) FROM generate_series(1, 2) i \g /dev/null
+SELECT aevon_test.sweep(), pg_sleep(0.01) \g /dev/null
+SELECT clock_timestamp() AS then \gset
+SELECT aevon_ingest('slices', 'p1', 'o3', 'use', '2024-03-01 12:34:30+00', '{"kind": "o1", "n": 3}') \g /dev/null
+SELECT aevon_test.sweep() \g /dev/null
+SELECT rule, dims, event_count FROM aevon_windows('slices', group_by => '{kind}', dims => '{"kind": ["o1", "o2"]}', as_of => :'then') WHERE rule IN ('one', 'two');
+SELECT rule, dims, event_count FROM aevon_windows('slices', 'p1', group_by => '{kind}', dims => '{"kind": ["o1", "o2"]}', as_of => :'then') WHERE rule IN ('one', 'two');
+
 -- another tenant's events, under a rule for all
 BEGIN;
 SELECT aevon_define_rule('all', 'use', '{count}', dimensions => '{"kind": "kind", "b": "b"}');

@@ -35,10 +35,10 @@ SELECT f AS filter, r -> 'complete' AS complete, r #> '{values,0,event_count}' A
 SELECT aevon_state('fold', rule => 'few') #> '{rules,few}' ? 'complete' AS says;
 -- new events of both kinds, in the tail and swept
 SELECT fill(200, 40), fill(300, 2);
-SELECT * FROM aevon_test.slice_differences('fold', 3);
-SELECT * FROM aevon_test.top_differences('fold', 3);
+SELECT * FROM aevon_test.slice_differences('fold', 40);
+SELECT * FROM aevon_test.top_differences('fold', 10);
 SELECT aevon_test.sweep();
-SELECT * FROM aevon_test.slice_differences('fold', 3);
-SELECT * FROM aevon_test.top_differences('fold', 3);
+SELECT * FROM aevon_test.slice_differences('fold', 40);
+SELECT * FROM aevon_test.top_differences('fold', 10);
 SELECT * FROM aevon_test.differences('fold');
 RESET aevon.max_series_per_rule;

@@ -104,13 +104,20 @@ aevon_dims_full_grouping(const AevonMeasure *measure)
 AevonDims *
 aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure *measure, AevonLogRow *row)
 {
-	Wanted		wanted = {measure, row->tenant_key, aevon_dims_full_grouping(measure), false};
+	if (measure->dimension_count == 0)
+		return NULL;
+	return aevon_dims_of_event_for(table, measure, row, aevon_dims_full_grouping(measure));
+}
+
+AevonDims *
+aevon_dims_of_event_for(AevonDimsTable *table, const AevonMeasure *measure, AevonLogRow *row,
+						AevonGrouping grouping)
+{
+	Wanted		wanted = {measure, row->tenant_key, grouping, false};
 	MemoryContext outer;
 	AevonDims  *dims;
 	Jsonb	   *data;
 
-	if (measure->dimension_count == 0)
-		return NULL;
 	/* the row keeps its data, so not in the table's memory */
 	data = aevon_log_row_data(row);
 	outer = MemoryContextSwitchTo(table->scratch);

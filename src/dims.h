@@ -73,6 +73,13 @@ extern AevonGrouping aevon_dims_full_grouping(const AevonMeasure *measure);
 extern AevonDims *aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure *measure,
 									  AevonLogRow *row);
 
+/*
+ * The same projected to a grouping, not 0, without remembering the combination
+ * of all dimensions: of these there may be many more.
+ */
+extern AevonDims *aevon_dims_of_event_for(AevonDimsTable *table, const AevonMeasure *measure,
+										  AevonLogRow *row, AevonGrouping grouping);
+
 /* What combinations past the guard are folded into. */
 extern AevonDims *aevon_dims_other(AevonDimsTable *table, const AevonMeasure *measure,
 								   int32 tenant_key, AevonGrouping grouping);

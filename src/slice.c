@@ -41,7 +41,7 @@ struct AevonSlice
 	AevonGrouping grouped;
 	AevonGrouping read;			/* of the series that are read */
 	SliceFilter filters[AEVON_MAX_DIMENSIONS];
-	int			place_count;	/* places by number of the full combination */
+	int			place_count;	/* places by number of an event's values */
 	AevonPlace *places;
 };
 
@@ -150,7 +150,9 @@ aevon_slice_place_event(AevonSlice *slice, AevonLogRow *row)
 
 	if (slice->read == 0)
 		return &total;
-	dims = aevon_dims_of_event(slice->table, slice->measure, row);
+	/* which combinations are folded together must be asked of all dimensions */
+	dims = slice->subject.full ? aevon_dims_of_event(slice->table, slice->measure, row) :
+		aevon_dims_of_event_for(slice->table, slice->measure, row, slice->read);
 	if (dims->number >= slice->place_count)
 	{
 		Size		size = (Size) (dims->number + 64) * 2 * sizeof(AevonPlace);
