@@ -138,6 +138,7 @@ note_series(void *context, int64 series_key, int32 subject_key, Jsonb *values,
 			const bytea *digest)
 {
 	Splitting  *state = context;
+	AevonStoredDims dims = {state->listed, values, digest};
 	StoredSeries *stored;
 
 	if (state->count == state->capacity)
@@ -151,7 +152,7 @@ note_series(void *context, int64 series_key, int32 subject_key, Jsonb *values,
 	stored->series_key = series_key;
 	stored->dims = state->listed == 0 ? NULL :
 		aevon_dims_of_series(state->table, state->subject->measure,
-							 state->subject->recount->tenant_key, state->listed, values, digest);
+							 state->subject->recount->tenant_key, &dims);
 }
 
 /* Check the rows of every series; the first day that any has something of. */

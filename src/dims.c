@@ -157,11 +157,11 @@ aevon_dims_project(AevonDimsTable *table, const AevonDims *dims, AevonGrouping g
 
 AevonDims *
 aevon_dims_of_series(AevonDimsTable *table, const AevonMeasure *measure, int32 tenant_key,
-					 AevonGrouping grouping, Jsonb *values, const bytea *digest)
+					 const AevonStoredDims *stored)
 {
-	if (VARSIZE_ANY_EXHDR(digest) < AEVON_DIMS_DIGEST_LENGTH)
-		return aevon_dims_other(table, measure, tenant_key, grouping);
-	return aevon_dims_of_values(table, measure, tenant_key, grouping, values);
+	if (VARSIZE_ANY_EXHDR(stored->digest) < AEVON_DIMS_DIGEST_LENGTH)
+		return aevon_dims_other(table, measure, tenant_key, stored->grouping);
+	return aevon_dims_of_values(table, measure, tenant_key, stored->grouping, stored->values);
 }
 
 AevonDims *

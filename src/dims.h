@@ -89,9 +89,15 @@ extern AevonDims *aevon_dims_project(AevonDimsTable *table, const AevonDims *dim
 									 AevonGrouping grouping);
 
 /* A combination as aevon.series holds it. */
+typedef struct AevonStoredDims
+{
+	AevonGrouping grouping;
+	Jsonb	   *values;
+	const bytea *digest;
+} AevonStoredDims;
+
 extern AevonDims *aevon_dims_of_series(AevonDimsTable *table, const AevonMeasure *measure,
-									   int32 tenant_key, AevonGrouping grouping,
-									   Jsonb *values, const bytea *digest);
+									   int32 tenant_key, const AevonStoredDims *stored);
 
 /*
  * The combination that a caller asks for: an object with a value for each

@@ -582,6 +582,7 @@ note_series(void *context, int64 series_key, int32 subject_key, Jsonb *values,
 	SeriesList *list = context;
 	AevonSlice *slice = list->slice;
 	bool		other = VARSIZE_ANY_EXHDR(digest) < AEVON_DIMS_DIGEST_LENGTH;
+	AevonStoredDims stored = {slice->read, values, digest};
 	AevonSliceSeries *found;
 
 	/* among the subjects is the tenant itself */
@@ -595,8 +596,7 @@ note_series(void *context, int64 series_key, int32 subject_key, Jsonb *values,
 	found->place.passes = true;
 	if (slice->read != 0)
 		set_place(slice, aevon_dims_of_series(slice->table, slice->measure,
-											  slice->subject.tenant_key, slice->read,
-											  values, digest),
+											  slice->subject.tenant_key, &stored),
 				  &found->place);
 }
 

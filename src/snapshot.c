@@ -254,6 +254,7 @@ snapshot_day(Snapshotting *state, ChangedDay *day)
 	AevonVisit	visit = {AEVON_TIER_1D, day->series_key, day->day, day->day + 1, NULL, DT_NOEND, NULL};
 	DayState	state_of_day = {CurrentMemoryContext, {0}};
 	const AevonPartial *partial = &state_of_day.partial;
+	AevonStoredDims stored = {day->grouping, day->values, day->digest};
 	Jsonb	   *stats;
 	bool		any;
 
@@ -262,7 +263,7 @@ snapshot_day(Snapshotting *state, ChangedDay *day)
 		return;
 	if (day->grouping != 0)
 		day->dims = aevon_dims_of_series(aevon_dims_table_create(), day->measure, day->tenant_key,
-										 day->grouping, day->values, day->digest);
+										 &stored);
 	aevon_store_visit(state->store, &visit, take_day, &state_of_day);
 	stats = aevon_metric_stats(day->measure, partial);
 	any = find_last(day);

@@ -131,13 +131,13 @@ static const AevonDims *
 dims_of_row(Visiting *state, HeapTuple tuple, TupleDesc descriptor)
 {
 	bool		isnull;
-	Datum		grouping = SPI_getbinval(tuple, descriptor, COLUMN_GROUPING, &isnull);
-	Datum		dims = SPI_getbinval(tuple, descriptor, COLUMN_DIMS, &isnull);
-	Datum		digest = SPI_getbinval(tuple, descriptor, COLUMN_DIGEST, &isnull);
+	AevonStoredDims stored;
 
-	if (DatumGetInt32(grouping) == 0)
+	stored.grouping = DatumGetInt32(SPI_getbinval(tuple, descriptor, COLUMN_GROUPING, &isnull));
+	if (stored.grouping == 0)
 		return NULL;
+	stored.values = DatumGetJsonbP(SPI_getbinval(tuple, descriptor, COLUMN_DIMS, &isnull));
+	stored.digest = DatumGetByteaPP(SPI_getbinval(tuple, descriptor, COLUMN_DIGEST, &isnull));
 	return aevon_dims_of_series(state->split.table, state->subject->measure,
-								state->subject->recount->tenant_key, DatumGetInt32(grouping),
-								DatumGetJsonbP(dims), DatumGetByteaPP(digest));
+								state->subject->recount->tenant_key, &stored);
 }
