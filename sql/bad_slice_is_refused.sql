@@ -32,3 +32,10 @@ SELECT aevon_test.try($$SELECT aevon_windows('slice', group_by => '{a}', granula
 SELECT count(*) FROM aevon_top('slice', 'r', 19, of => 'a');
 SELECT aevon_test.try($$SELECT aevon_top('slice', 'r', 20, of => 'a')$$);
 RESET aevon.max_windows;
+-- very many values to filter by, some of them twice, are no trouble
+SET statement_timeout = '5s';
+SELECT dims, event_count FROM aevon_windows('slice', rule => 'r', group_by => '{b}', dims =>
+	(SELECT jsonb_build_object('a', jsonb_agg(i % 50000) || '["x", null, true, 1.0, "x"]') FROM generate_series(6, 60000) i));
+SELECT dims, event_count FROM aevon_windows('slice', rule => 'r', group_by => '{b}', dims =>
+	(SELECT jsonb_build_object('a', jsonb_agg(i)) FROM generate_series(100000, 6, -1) i));
+RESET statement_timeout;

@@ -223,27 +223,6 @@ aevon_dims_same(const AevonDims *a, const AevonDims *b)
 }
 
 bool
-aevon_dims_same_value(const JsonbValue *a, const JsonbValue *b)
-{
-	if (a->type != b->type)
-		return false;
-	switch (a->type)
-	{
-		case jbvString:
-			return a->val.string.len == b->val.string.len &&
-				memcmp(a->val.string.val, b->val.string.val, a->val.string.len) == 0;
-		case jbvNumeric:
-			return DatumGetBool(DirectFunctionCall2(numeric_eq,
-													NumericGetDatum(a->val.numeric),
-													NumericGetDatum(b->val.numeric)));
-		case jbvBool:
-			return a->val.boolean == b->val.boolean;
-		default:
-			return true;
-	}
-}
-
-bool
 aevon_dims_canonical_value(const JsonbValue *item, JsonbValue *value)
 {
 	*value = *item;

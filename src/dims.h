@@ -119,7 +119,4 @@ extern void aevon_dims_push(AevonJson *json, const AevonDims *dims);
 /* Are two combinations of a tenant the same?  They may be of two tables. */
 extern bool aevon_dims_same(const AevonDims *a, const AevonDims *b);
 
-/* Are two values (scalars) the same? */
-extern bool aevon_dims_same_value(const JsonbValue *a, const JsonbValue *b);
-
 #endif							/* AEVON_DIMS_H */

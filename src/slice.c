@@ -11,7 +11,9 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "lib/qunique.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -26,7 +28,8 @@ typedef struct SliceFilter
 {
 	bool		active;
 	int			count;
-	JsonbValue *values;
+	int			capacity;
+	JsonbValue *values;			/* sorted, each once */
 } SliceFilter;
 
 struct AevonSlice
@@ -61,6 +64,8 @@ static char *dimension_names(const AevonMeasure *measure);
 static char *dimension_names_of(List *rules);
 static void compile_filter(AevonSlice *slice, Jsonb *filter);
 static void add_filter_value(SliceFilter *filter, const JsonbValue *value);
+static void sort_filter(SliceFilter *filter);
+static int	compare_filter_values(const void *a, const void *b);
 static AevonGrouping choose_series(const AevonSlice *slice);
 static void set_place(AevonSlice *slice, const AevonDims *dims, AevonPlace *place);
 static bool passes(const AevonSlice *slice, const AevonDims *dims);
@@ -432,9 +437,11 @@ compile_filter(AevonSlice *slice, Jsonb *filter)
 		iterator = JsonbIteratorInit(value.val.binary.data);
 		while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
 		{
+			CHECK_FOR_INTERRUPTS();
 			if (token == WJB_ELEM)
 				add_filter_value(into, &element);
 		}
+		sort_filter(into);
 	}
 }
 
@@ -444,13 +451,33 @@ add_filter_value(SliceFilter *filter, const JsonbValue *value)
 {
 	JsonbValue	canonical;
 
-	if (!aevon_dims_canonical_value(value, &canonical) || filter_holds(filter, &canonical))
+	if (!aevon_dims_canonical_value(value, &canonical))
 		return;
-	if (filter->values == NULL)
-		filter->values = palloc(sizeof(JsonbValue));
-	else
-		filter->values = repalloc(filter->values, (filter->count + 1) * sizeof(JsonbValue));
+	if (filter->count == filter->capacity)
+	{
+		filter->capacity = filter->capacity * 2 + 4;
+		filter->values = filter->values == NULL ?
+			palloc(filter->capacity * sizeof(JsonbValue)) :
+			repalloc_huge(filter->values, filter->capacity * sizeof(JsonbValue));
+	}
 	filter->values[filter->count++] = canonical;
+}
+
+/* There may be as many values as a jsonb array holds. */
+static void
+sort_filter(SliceFilter *filter)
+{
+	if (filter->count < 2)
+		return;
+	qsort(filter->values, filter->count, sizeof(JsonbValue), compare_filter_values);
+	filter->count = qunique(filter->values, filter->count, sizeof(JsonbValue),
+							compare_filter_values);
+}
+
+static int
+compare_filter_values(const void *a, const void *b)
+{
+	return aevon_slice_compare_values(a, b);
 }
 
 /* The grouping to read from. */
@@ -497,12 +524,9 @@ passes(const AevonSlice *slice, const AevonDims *dims)
 static bool
 filter_holds(const SliceFilter *filter, const JsonbValue *value)
 {
-	for (int i = 0; i < filter->count; i++)
-	{
-		if (aevon_dims_same_value(&filter->values[i], value))
-			return true;
-	}
-	return false;
+	return filter->count > 0 &&
+		bsearch(value, filter->values, filter->count, sizeof(JsonbValue),
+				compare_filter_values) != NULL;
 }
 
 /* How many series could pass; a large number if not every dimension is filtered. */
