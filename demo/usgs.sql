@@ -169,7 +169,8 @@ $check$;
 \set timed_question 'SELECT * FROM aevon_windows(''usgs'', NULL, ''quakes'', ''2018-01-31'', ''2018-02-08'', ''1d'')'
 \set timed_recount 'SELECT date_trunc(''day'', occurred_at), count(*), max((data ->> ''mag'')::numeric), avg((data ->> ''mag'')::numeric) FROM aevon.events WHERE tenant = ''usgs'' AND event_type = ''earthquake'' GROUP BY 1'
 \ir late.sql
-\set timing_section 8
-\set worker_section 9
+\ir slices.sql
+\set timing_section 9
+\set worker_section 10
 \ir timing.sql
 \ir worker.sql

@@ -313,7 +313,7 @@ find_events(Explainer *explainer)
 	AevonLogScan *scan;
 	EnteredScan entered = {0};
 	bool		by_stamp = explainer->after != NULL && explainer->before->xmax > 0 &&
-		!takes_over_events(explainer);
+	!takes_over_events(explainer);
 
 	explainer->since = Max(explainer->request->day * AEVON_DAY, explainer->start.occurred_at);
 	explainer->until = (explainer->request->day + INT64CONST(1)) * AEVON_DAY;

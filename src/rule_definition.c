@@ -215,7 +215,6 @@ add_question(StringInfo parts, const AevonRuleDefinition *definition,
 			 const AevonCanonicalRule *canonical)
 {
 	List	   *rollups = canonical->rollups;
-	ListCell   *cell;
 
 	add_part(parts, definition->tenant);
 	add_part(parts, definition->event_type);
@@ -225,8 +224,8 @@ add_question(StringInfo parts, const AevonRuleDefinition *definition,
 								   VARSIZE(canonical->dimensions)));
 	if (rollups != NIL)			/* their number, as more parts follow */
 		add_part(parts, psprintf("%d", list_length(rollups)));
-	foreach(cell, rollups)
-		add_part(parts, lfirst(cell));
+	for (int i = 0; i < list_length(rollups); i++)
+		add_part(parts, list_nth(rollups, i));
 }
 
 static void

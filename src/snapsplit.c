@@ -51,7 +51,7 @@ aevon_snapsplit_visit(const AevonSplitSubject *subject, AevonSnapshotVisitor vis
 		Int32GetDatum(subject->measure->measure_key),
 		Int32GetDatum(subject->recount->subject_key)
 	};
-	Visiting	state = {.subject = subject, .visitor = visitor, .context = context};
+	Visiting	state = {.subject = subject,.visitor = visitor,.context = context};
 	Portal		cursor = aevon_catalog_open(AEVON_QUERY_SNAPSHOTS_OF_SUBJECT, values);
 	uint64		count;
 
@@ -89,7 +89,7 @@ visit_row(Visiting *state, HeapTuple tuple, TupleDesc descriptor)
 	int32		day = DatumGetInt32(SPI_getbinval(tuple, descriptor, COLUMN_DAY, &isnull));
 	AevonCut   *cut = aevon_cut_from_datums(SPI_getbinval(tuple, descriptor, COLUMN_CUT_XMAX, &isnull),
 											SPI_getbinval(tuple, descriptor, COLUMN_CUT_XIP, &isnull));
-	AevonSnapshotRow row = {.tuple = tuple, .descriptor = descriptor};
+	AevonSnapshotRow row = {.tuple = tuple,.descriptor = descriptor};
 	const AevonSplitSeries *series;
 
 	if (state->cut == NULL || state->day != day || !aevon_cut_equal(state->cut, cut))
@@ -115,10 +115,10 @@ split_day(Visiting *state, int32 day, const AevonCut *cut)
 	state->split = (AevonSplit)
 	{
 		.store = subject->store,
-		.known_xmax = cut->xmax,
-		.unit = AEVON_DAY,
-		.parts = 1,
-		.table = aevon_dims_table_create(),
+			.known_xmax = cut->xmax,
+			.unit = AEVON_DAY,
+			.parts = 1,
+			.table = aevon_dims_table_create(),
 	};
 	recount.cut = state->cut;
 	recount.since = day * AEVON_DAY;

@@ -148,7 +148,7 @@ static void verify_snapshots(Verify *verify);
 static void verify_revision(Verify *verify, const AevonSnapshotRow *row);
 static void judge_snapshot(Verify *verify, const AevonSnapshotRow *row);
 static void verify_split_snapshot(void *context, const AevonSnapshotRow *row);
-static void verify_snapshot(Verify *verify, AevonSnapshotRow *row);
+static void verify_snapshot(Verify *verify, const AevonSnapshotRow *row);
 static Jsonb *row_document(const AevonSnapshotRow *row, bool stored);
 static Jsonb *snapshot_document(const AevonSnapshotRow *row, int64 event_count,
 								int64 late_count, Jsonb *stats);
@@ -828,9 +828,10 @@ verify_revision(Verify *verify, const AevonSnapshotRow *row)
 
 /* Derive a snapshot again, at its own cut. */
 static void
-verify_snapshot(Verify *verify, AevonSnapshotRow *row)
+verify_snapshot(Verify *verify, const AevonSnapshotRow *row)
 {
 	AevonRecount recount = verify->recount;
+	AevonSnapshotRow judged = *row;
 	AevonPacked minutes;
 	bool		isnull;
 	int32		day = DatumGetInt32(SPI_getbinval(row->tuple, row->descriptor, 1, &isnull));
@@ -840,8 +841,8 @@ verify_snapshot(Verify *verify, AevonSnapshotRow *row)
 	recount.since = day * AEVON_DAY;
 	recount.until = (day + INT64CONST(1)) * AEVON_DAY;
 	aevon_recount_minutes(&recount, verify->measure, &minutes);
-	row->recounted = &minutes.merged;
-	judge_snapshot(verify, row);
+	judged.recounted = &minutes.merged;
+	judge_snapshot(verify, &judged);
 }
 
 static void

@@ -23,6 +23,7 @@ like($output, qr/^\s+2 \| nc72963436 .* \| 23:24:51\s+\| t\s+\|\s+1 \|\s+4.33 \|
 like($output, qr/^\s+5 \| revised\s+\|\s+-1 \|\s+49 \| 2\.3\s+\| nc72963436 \| voided \|\s+-4\.33 \| withdrawn by the network/m, 'the effect of the void, explained');
 is(() = $output =~ /^ 2018-02-\d\d [\d:]+\+00 \| .* \| t$/mg, 11, 'the day as it was known at eleven times');
 like($output, qr/^Checked: what was known at each time equals the recount/m, 'the recount of the past is the same');
+like($output, qr/^Checked: every slice equals the recount/m, 'so do dimensions, percentiles and local days');
 is($node->safe_psql('demo', "SELECT count(*), max(reason) FROM aevon.voids"), '1|withdrawn by the network', 'one void, with its reason');
 is($node->safe_psql('demo', 'SELECT count(*) > 0 FROM aevon.sweeps WHERE by_worker'), 't', 'the worker swept');
 
@@ -34,6 +35,8 @@ break_demo('arrival', 'demo/late.sql', 'AND e.ingested_at <= m.moment', '',
 	'the day as it was known differs');
 break_demo('voids', 'demo/late.sql', ' AND v.voided_at <= m.moment', '',
 	'the day as it was known differs');
+break_demo('slices', 'demo/slices.sql', "WHERE data ->> 'status' = 'reviewed' GROUP BY 1", 'GROUP BY 1',
+	'a slice differs from the recount');
 
 $node->stop;
 done_testing();
