@@ -45,7 +45,7 @@ static void start_up(void);
 static Size area_size(void);
 static AevonStatBlock *find_block(Oid log);
 static AevonStatBlock *claim_block(Oid log);
-static AevonStatBlock *abandoned_block(void);
+static AevonStatBlock *abandoned_block(Oid *database);
 static void clear_block(AevonStatBlock *which, Oid log);
 static void clear_functions(AevonStatBlock *which);
 static AevonStatEntry *make_entry(const AevonStatKey *key);
@@ -219,7 +219,8 @@ find_block(Oid log)
 static AevonStatBlock *
 claim_block(Oid log)
 {
-	AevonStatBlock *abandoned = abandoned_block();
+	Oid			lost = InvalidOid;
+	AevonStatBlock *abandoned = abandoned_block(&lost);
 	AevonStatBlock *claimed;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -232,7 +233,8 @@ claim_block(Oid log)
 		for (int i = 0; claimed == NULL && i < shared->block_count; i++)
 			if (!OidIsValid(shared->blocks[i].database))
 				claimed = &shared->blocks[i];
-		if (claimed == NULL)
+		/* another database may have taken it meanwhile */
+		if (claimed == NULL && abandoned != NULL && abandoned->database == lost)
 			claimed = abandoned;
 		if (claimed != NULL)
 			clear_block(claimed, log);
@@ -242,18 +244,17 @@ claim_block(Oid log)
 }
 
 /*
- * A block whose database is gone, or NULL.  Looks at the catalogue, so the lock
+ * A block whose *database is gone, or NULL.  Looks at the catalogue, so the lock
  * is not held: but a database that is gone does not come back.
  */
 static AevonStatBlock *
-abandoned_block(void)
+abandoned_block(Oid *database)
 {
 	for (int i = 0; i < shared->block_count; i++)
 	{
-		Oid			database = shared->blocks[i].database;
-
-		if (OidIsValid(database) &&
-			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
+		*database = shared->blocks[i].database;
+		if (OidIsValid(*database) &&
+			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(*database)))
 			return &shared->blocks[i];
 	}
 	return NULL;
