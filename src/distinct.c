@@ -143,7 +143,7 @@ aevon_distinct_decode(const char **at, const char *end)
 
 	if (*at >= end)
 		aevon_varint_corrupted();
-	form = *(*at)++;
+	form = (uint8) *(*at)++;
 	if (form == FORM_HASHES)
 	{
 		decode_hashes(at, end, distinct);

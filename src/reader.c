@@ -338,7 +338,7 @@ note_opened(Opened *opened, const Part *part)
 	int			number = part->series.place.series ? part->series.place.series->number : 0;
 	AevonWindowSet *minutes = palloc(sizeof(AevonWindowSet));
 
-	if (number >= opened->room)
+	if (opened->by_series == NULL || number >= opened->room)
 	{
 		int			room = number * 2 + 16;
 		Size		size = room * sizeof(AevonWindowSet *);
