@@ -63,6 +63,7 @@ autovacuum_naptime = 1s
 aevon.sweep_interval = '300ms'
 aevon.tail_target_events = 200
 aevon.sweep_batch_events = 150
+aevon.max_series_per_rule = 150
 CONF
 }
 
@@ -188,6 +189,10 @@ CREATE FUNCTION model.counted_by_hour(tenant text) RETURNS bigint LANGUAGE sql S
 SELECT aevon_define_rule('events', '*', '{count}');
 SELECT aevon_define_rule('spend', 'order', '{sum,count,min,max,avg,last}', '$.amount');
 SELECT aevon_define_rule('sizes', 'order', '{p95,p50,distinct}', '$.amount');
+-- the values of one are few, those of the other soon too many
+SELECT aevon_define_rule('few', 'order', '{sum,count}', '$.amount', dimensions => '{"x": "flag", "y": "plan"}');
+SELECT aevon_define_rule('many', 'order', '{sum,count}', '$.amount', dimensions => '{"x": "$.a.b", "y": "plan"}',
+	rollups => '{y}');
 SQL
 	foreach my $client (@{ $self->{clients} })
 	{
@@ -603,6 +608,7 @@ sub _quiesce
 				  . " aevon.$table");
 		}
 		$self->fail("$when: $_") foreach Aevon::Oracle->compare($wire, \@cases);
+		$self->fail("$when: $_") foreach Aevon::Oracle->compare_split($wire, $when eq 'after a sweep');
 		$self->_recall($wire, $when);
 		$self->{comparisons} += @cases + @{ $self->{remembered} };
 	}

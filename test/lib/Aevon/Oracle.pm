@@ -142,6 +142,35 @@ CREATE VIEW oracle.judged AS
 CREATE VIEW oracle.counted AS
 	SELECT * FROM oracle.judged WHERE voided_at IS NULL;
 
+-- The value that an item gives to a dimension.
+CREATE FUNCTION oracle.dimension(item jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN jsonb_typeof(item) IN ('string', 'number', 'boolean') THEN item ELSE 'null' END $$;
+
+-- What the rules "few" and "many" count, with the combination of dimension
+-- values that each event counts for: its own, or, if the rule has its fill and
+-- the tenant no series for that, the other one.
+CREATE VIEW oracle.split AS
+	WITH rules AS MATERIALIZED (
+		SELECT r.name, r.measure_key, c.series_full
+		FROM aevon.rules r JOIN aevon.sweep_checkpoints c USING (measure_key)
+		WHERE r.tenant_key = 0 AND r.name IN ('few', 'many') AND r.state = 'active'
+	), events AS MATERIALIZED (
+		SELECT r.name, l.tenant, l.principal, l.occurred_at, oracle.number(l.data->'amount') AS v,
+			r.measure_key, r.series_full, jsonb_build_object('x', oracle.dimension(CASE r.name
+				WHEN 'few' THEN l.data->'flag' ELSE l.data->'a'->'b' END),
+				'y', oracle.dimension(l.data->'plan')) AS dims
+		FROM oracle.counted l CROSS JOIN rules r
+		WHERE l.event_type = 'order'
+	)
+	SELECT e.name, e.tenant, e.principal, e.occurred_at, e.v,
+		CASE WHEN NOT e.series_full OR s.series_key IS NOT NULL THEN e.dims
+			ELSE '{"x": "__other__", "y": "__other__"}' END AS dims
+	FROM events e
+	JOIN aevon.tenants t ON t.tenant = e.tenant
+	LEFT JOIN aevon.series s ON s.measure_key = e.measure_key AND s.tenant_key = t.tenant_key
+		AND s.subject_key = -t.tenant_key AND s.dims = e.dims AND octet_length(s.dims_digest) > 1;
+
 -- The voids with their names.
 CREATE VIEW oracle.voids AS
 	SELECT t.tenant, p.principal, v.event_id
@@ -330,6 +359,63 @@ sub comparison_sql
 sub session_sql { return 'SET jit = off; SET enable_nestloop = off; SET enable_mergejoin = off; SET work_mem = \'64MB\''; }
 
 # Compare now; a list of differences.  Dies on an SQL error.
+# The answers grouped by dimensions, and (after a sweep) the buckets, each in one
+# statement with its recount; and what aevon_verify finds.
+my $GROUPED = <<'SQL';
+WITH split AS MATERIALIZED (SELECT * FROM oracle.split),
+expected AS (
+	SELECT name, tenant, s.principal, dims, count(*) AS n, coalesce(trim_scale(sum(v)), 0) AS total
+	FROM split e CROSS JOIN LATERAL (VALUES (e.principal), (NULL)) s (principal)
+	GROUP BY 1, 2, 3, 4
+), asked AS (
+	SELECT DISTINCT name, tenant, s.principal
+	FROM split e CROSS JOIN LATERAL (VALUES (e.principal), (NULL)) s (principal)
+), answers AS (
+	SELECT a.name, a.tenant, a.principal, w.dims - '__other__' AS dims, w.event_count AS n, w.value AS total
+	FROM asked a
+	CROSS JOIN LATERAL aevon_windows(a.tenant, a.principal, a.name, group_by => '{x,y}') w
+)
+SELECT format('%s of %s, %s, grouped %s: expected %s, %s; got %s, %s', name, tenant, coalesce(e.principal, w.principal),
+	dims, e.n, left(e.total::text, 60), w.n, left(w.total::text, 60))
+FROM (SELECT *, coalesce(principal, '') AS subject FROM expected) e
+FULL JOIN (SELECT *, coalesce(principal, '') AS subject FROM answers) w USING (name, tenant, subject, dims)
+WHERE (e.n, e.total::text) IS DISTINCT FROM (w.n, w.total::text)
+LIMIT 5
+SQL
+
+my $SPLIT_BUCKETS = <<'SQL';
+WITH expected AS (
+	SELECT e.name, e.tenant, coalesce(s.principal, '') AS subject, g.dims,
+		date_trunc('minute', e.occurred_at, 'UTC') AS at, count(*) AS n, coalesce(trim_scale(sum(e.v)), 0) AS total
+	FROM oracle.split e
+	CROSS JOIN LATERAL (VALUES (e.principal), (NULL)) s (principal)
+	CROSS JOIN LATERAL (SELECT '{}'::jsonb UNION ALL SELECT e.dims
+		UNION ALL SELECT jsonb_build_object('x', e.dims->'x') WHERE s.principal IS NULL AND e.name = 'few'
+		UNION ALL SELECT jsonb_build_object('y', e.dims->'y') WHERE s.principal IS NULL) g (dims)
+	GROUP BY 1, 2, 3, 4, 5
+), buckets AS (
+	SELECT rule AS name, tenant, coalesce(principal, '') AS subject, dims, window_start AS at, event_count AS n,
+		sum AS total
+	FROM aevon.pre_aggregates WHERE rule IN ('few', 'many')
+)
+SELECT format('bucket of %s, %s, %s, %s at %s: expected %s, %s; got %s, %s', name, tenant, subject, dims, at,
+	e.n, left(e.total::text, 60), b.n, left(b.total::text, 60))
+FROM expected e FULL JOIN buckets b USING (name, tenant, subject, dims, at)
+WHERE (e.n, e.total::text) IS DISTINCT FROM (b.n, b.total::text)
+LIMIT 5
+SQL
+
+sub compare_split
+{
+	my ($class, $wire, $swept) = @_;
+	my @found = map { $_->[0] } @{ $wire->must($GROUPED) };
+	return @found unless $swept;
+	push @found, map { $_->[0] } @{ $wire->must($SPLIT_BUCKETS) };
+	push @found, map { "aevon_verify: $_->[0]" } @{ $wire->must(
+		"SELECT v FROM unnest('{few,many}'::text[]) r, aevon_verify(r) v LIMIT 3") };
+	return @found;
+}
+
 sub compare
 {
 	my ($class, $wire, $cases) = @_;
