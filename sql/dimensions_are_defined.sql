@@ -47,6 +47,13 @@ SELECT r.* FROM shape_refusal($$SELECT aevon_define_rule('marked', 'use', '{coun
 -- sixteen dimensions are the most
 SELECT n, r.state, r.detail FROM generate_series(15, 17) n, LATERAL (SELECT jsonb_object_agg('d' || lpad(i::text, 2, '0'), '$.d' || i) AS d FROM generate_series(1, n) i) x,
 	shape_refusal(format('SELECT aevon_define_rule(%L, %L, %L, dimensions => %L, tenant => %L, rollups => %L)', 'wide', 'use', '{count}', d, 'shape', '{}')) r;
+-- from a file: one, a list, none, and not said
+COPY (SELECT E'[{name: f1, rollups: a}, {name: f2, rollups: [b, a]}, {name: f3, rollups: []}, {name: f4}, {name: f5, rollups: ~}]')
+	TO PROGRAM 'rm -rf rollup_files && mkdir rollup_files && sed "s/name/source_event: use, operator: count, tenant: shape, dimensions: {a: a, b: b}, name/g" > rollup_files/a.yaml';
+SELECT name, version FROM aevon_load_rules('rollup_files') l (name, version, changed);
+SELECT r.name, r.rollups FROM aevon.rules r JOIN aevon.tenants t USING (tenant_key) WHERE tenant = 'shape' AND name ~ '^f.$' ORDER BY 1;
+COPY (SELECT 'name: f6') TO PROGRAM 'sed "s/name/source_event: use\noperator: count\ndimensions: {a: a, b: b}\nrollups: {a: b}\nname/" > rollup_files/a.yaml';
+SELECT aevon_test.try($$SELECT * FROM aevon_load_rules('rollup_files')$$);
 SELECT aevon_test.sweep();
 SELECT * FROM aevon_test.dimension_differences('shape');
 SELECT aevon_drop_rule(name, 'shape') FROM (SELECT DISTINCT name FROM aevon.rules r JOIN aevon.tenants t USING (tenant_key) WHERE tenant = 'shape' AND state <> 'retired') x;

@@ -187,7 +187,7 @@ define_limits(void)
 	DefineCustomIntVariable("aevon.max_series_per_rule",
 							"Number of series with dimension values past which a rule makes none for new combinations.",
 							"Events of combinations that a tenant has no series for are then folded together as __other__, until the rule is rebuilt.",
-							&aevon_max_series_per_rule, 100000, 0, INT_MAX,
+							&aevon_max_series_per_rule, 100000, 0, 1000000000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
