@@ -28,12 +28,16 @@
 #define HAS_DISTINCT 0x40
 
 static void merge_values(AevonPartial *into, const AevonPartial *from);
+static bool decode_head(const bytea *state, bool quantiles, AevonPacked *out, const char **at,
+						const char **end);
+static void decode_entries(AevonPacked *out, int64 from, int64 until, const char **at,
+						   const char *end);
 static void merge_sketches(AevonPartial *into, const AevonPartial *from);
 static void encode_entry(StringInfo buf, const AevonPacked *packed, int at);
 static void encode_partial(StringInfo buf, const AevonPartial *partial,
 						   const AevonPartial *base);
 static void decode_partial(const char **at, const char *end, AevonPartial *out,
-						   const AevonPartial *base);
+						   const AevonPartial *base, bool quantiles);
 static void encode_last(StringInfo buf, const AevonLast *last);
 static AevonLast *decode_last(const char **at, const char *end);
 static void encode_text(StringInfo buf, const char *text);
@@ -131,34 +135,48 @@ aevon_partial_equal_sketches(const AevonPartial *a, const AevonPartial *b)
 void
 aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out)
 {
-	const char *at = VARDATA_ANY(state);
-	const char *end = at + VARSIZE_ANY_EXHDR(state);
-	int64		window;
+	const char *at;
+	const char *end;
 
-	memset(out, 0, sizeof(*out));
-	if (at >= end || *at++ != FORMAT_VERSION)
-		aevon_varint_corrupted();
-	out->count = (int) aevon_varint_get(&at, end);
-	if (out->count == 0)
-		return;
-	if (out->count < 0 || out->count > AEVON_PACKED_WINDOWS)
-		aevon_varint_corrupted();
-	out->first = window = aevon_varint_get_signed(&at, end);
-	out->last = out->first + (int64) aevon_varint_get(&at, end);
-	decode_partial(&at, end, &out->merged, NULL);
-	if (merged_only)
-		return;
+	decode_head(state, true, out, &at, &end);
+	if (!merged_only)
+		decode_entries(out, PG_INT64_MIN, PG_INT64_MAX, &at, end);
+}
 
-	out->capacity = out->count + 4;
-	out->entries = palloc(out->capacity * sizeof(AevonPackedEntry));
-	for (int i = 0; i < out->count; i++)
-	{
-		window += (int64) aevon_varint_get(&at, end);
-		out->entries[i].window = window;
-		decode_partial(&at, end, &out->entries[i].partial, &out->merged);
-	}
+bool
+aevon_packed_decode_head(const bytea *state, AevonPacked *out)
+{
+	const char *at;
+	const char *end;
+
+	return decode_head(state, false, out, &at, &end);
+}
+
+void
+aevon_packed_decode_span(const bytea *state, int64 from, int64 until, AevonPacked *out)
+{
+	const char *at;
+	const char *end;
+
+	decode_head(state, false, out, &at, &end);
+	/* the sketches of the only entry are the merged state's */
 	if (out->count == 1)
-		merge_sketches(&out->entries[0].partial, &out->merged);
+		aevon_packed_decode(state, false, out);
+	else
+		decode_entries(out, from, until, &at, end);
+}
+
+void
+aevon_packed_decode_edit(const bytea *state, AevonPacked *out)
+{
+	const char *at;
+	const char *end;
+
+	decode_head(state, true, out, &at, &end);
+	out->base_stamp = out->merged.min_stamp;
+	out->base_ingested = out->merged.min_ingested;
+	out->keep_bytes = out->count > 1;
+	decode_entries(out, PG_INT64_MIN, PG_INT64_MAX, &at, end);
 }
 
 bytea *
@@ -195,6 +213,7 @@ aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial)
 
 	if (at == packed->count || packed->entries[at].window != window)
 		insert_entry(packed, at, window);
+	packed->entries[at].bytes = NULL;
 	aevon_partial_merge(&packed->entries[at].partial, partial);
 	aevon_partial_merge(&packed->merged, partial);
 }
@@ -214,6 +233,7 @@ aevon_packed_set(AevonPacked *packed, int64 window, const AevonPartial *partial)
 	}
 	if (!there)
 		insert_entry(packed, at, window);
+	packed->entries[at].bytes = NULL;
 	memset(&packed->entries[at].partial, 0, sizeof(AevonPartial));
 	aevon_partial_merge(&packed->entries[at].partial, partial);
 }
@@ -263,6 +283,58 @@ merge_values(AevonPartial *into, const AevonPartial *from)
 		aevon_partial_offer_last(into, from->last);
 }
 
+/* All but the entries, which begin at *at; true: the merged state has sketches. */
+static bool
+decode_head(const bytea *state, bool quantiles, AevonPacked *out, const char **at,
+			const char **end)
+{
+	uint8		flags;
+
+	*at = VARDATA_ANY(state);
+	*end = *at + VARSIZE_ANY_EXHDR(state);
+	memset(out, 0, sizeof(*out));
+	if (*at >= *end || *(*at)++ != FORMAT_VERSION)
+		aevon_varint_corrupted();
+	out->count = (int) aevon_varint_get(at, *end);
+	if (out->count == 0)
+		return false;
+	if (out->count < 0 || out->count > AEVON_PACKED_WINDOWS)
+		aevon_varint_corrupted();
+	out->first = aevon_varint_get_signed(at, *end);
+	out->last = out->first + (int64) aevon_varint_get(at, *end);
+	flags = *at < *end ? (uint8) **at : 0;
+	decode_partial(at, *end, &out->merged, NULL, quantiles);
+	return (flags & (HAS_QUANTILES | HAS_DISTINCT)) != 0;
+}
+
+/* The entries before `until`; only those from `from` on with quantiles. */
+static void
+decode_entries(AevonPacked *out, int64 from, int64 until, const char **at, const char *end)
+{
+	int64		window = out->first;
+	int			count = out->count;
+
+	if (count == 0)
+		return;
+	out->capacity = count + 4;
+	out->entries = palloc(out->capacity * sizeof(AevonPackedEntry));
+	for (out->count = 0; out->count < count; out->count++)
+	{
+		AevonPackedEntry *entry = &out->entries[out->count];
+
+		window += (int64) aevon_varint_get(at, end);
+		if (window >= until)
+			return;
+		entry->window = window;
+		entry->bytes = out->keep_bytes ? *at : NULL;
+		decode_partial(at, end, &entry->partial, &out->merged, window >= from);
+		if (entry->bytes != NULL)
+			entry->length = (int) (*at - entry->bytes);
+	}
+	if (count == 1)
+		merge_sketches(&out->entries[0].partial, &out->merged);
+}
+
 /* Of all values, whether numbers or not. */
 static void
 merge_sketches(AevonPartial *into, const AevonPartial *from)
@@ -284,8 +356,17 @@ merge_sketches(AevonPartial *into, const AevonPartial *from)
 static void
 encode_entry(StringInfo buf, const AevonPacked *packed, int at)
 {
-	AevonPartial entry = packed->entries[at].partial;
+	const AevonPackedEntry *own = &packed->entries[at];
+	AevonPartial entry;
 
+	if (own->bytes != NULL && packed->count > 1 &&
+		packed->merged.min_stamp == packed->base_stamp &&
+		packed->merged.min_ingested == packed->base_ingested)
+	{
+		appendBinaryStringInfo(buf, own->bytes, own->length);
+		return;
+	}
+	entry = own->partial;
 	if (packed->count == 1)
 	{
 		entry.quantiles = NULL;
@@ -342,7 +423,8 @@ encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *
 }
 
 static void
-decode_partial(const char **at, const char *end, AevonPartial *out, const AevonPartial *base)
+decode_partial(const char **at, const char *end, AevonPartial *out, const AevonPartial *base,
+			   bool quantiles)
 {
 	uint8		flags;
 
@@ -369,8 +451,10 @@ decode_partial(const char **at, const char *end, AevonPartial *out, const AevonP
 	}
 	if (flags & HAS_LAST)
 		out->last = decode_last(at, end);
-	if (flags & HAS_QUANTILES)
+	if ((flags & HAS_QUANTILES) && quantiles)
 		out->quantiles = aevon_quantiles_decode(at, end, out->event_count - out->skipped);
+	else if (flags & HAS_QUANTILES)
+		aevon_quantiles_skip(at, end);
 	if (flags & HAS_DISTINCT)
 		out->distinct = aevon_distinct_decode(at, end);
 	out->min_stamp = aevon_varint_get_signed(at, end) + (base ? base->min_stamp : 0);

@@ -88,6 +88,9 @@ aevon_window_of(TimestampTz at, int64 unit)
 typedef struct AevonPackedEntry
 {
 	int64		window;
+	const char *bytes;			/* as in the row it was read from; NULL: not
+								 * known, or changed since */
+	int			length;
 	AevonPartial partial;
 } AevonPackedEntry;
 
@@ -99,6 +102,9 @@ typedef struct AevonPacked
 	int			count;
 	int			capacity;
 	AevonPackedEntry *entries;	/* by window, ascending */
+	bool		keep_bytes;
+	int64		base_stamp;		/* what the entries' bytes are relative to */
+	TimestampTz base_ingested;
 } AevonPacked;
 
 /* A row holds at most this many windows, and about this many bytes. */
@@ -111,6 +117,23 @@ typedef struct AevonPacked
  * Damaged bytes raise data_corrupted.
  */
 extern void aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out);
+
+/* The merged state without its quantiles; true: it has sketches. */
+extern bool aevon_packed_decode_head(const bytea *state, AevonPacked *out);
+
+/*
+ * The entries before `until`, those before `from` without their quantiles, and
+ * the merged state without its own.
+ */
+extern void aevon_packed_decode_span(const bytea *state, int64 from, int64 until,
+									 AevonPacked *out);
+
+/*
+ * Decode a row to change some of its entries: the others are encoded again by
+ * copying bytes of `state`, which must stay where it is until then.
+ */
+extern void aevon_packed_decode_edit(const bytea *state, AevonPacked *out);
+
 extern bytea *aevon_packed_encode(const AevonPacked *packed);
 
 /* Merge a partial state into the entry of `window`, made if missing. */

@@ -187,6 +187,19 @@ aevon_quantiles_decode(const char **at, const char *end, int64 total)
 	return quantiles;
 }
 
+void
+aevon_quantiles_skip(const char **at, const char *end)
+{
+	uint64		count = aevon_varint_get(at, end);
+
+	aevon_varint_get(at, end);
+	for (; count > 0; count--)
+	{
+		if (aevon_varint_get(at, end) % (SMALL_COUNTS + 1) == SMALL_COUNTS)
+			aevon_varint_get(at, end);
+	}
+}
+
 /*
  * In integers throughout: floating-point logarithms differ between libraries,
  * and so would the bins of values at a bin's end.

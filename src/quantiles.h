@@ -57,9 +57,10 @@ extern bool aevon_quantiles_equal(const AevonQuantiles *a, const AevonQuantiles 
 
 /*
  * Append the encoding to buf; read one of `total` values from *at, which moves,
- * below end.  Equal sketches have equal encodings.
+ * below end, or go past it.  Equal sketches have equal encodings.
  */
 extern void aevon_quantiles_encode(StringInfo buf, const AevonQuantiles *quantiles);
 extern AevonQuantiles *aevon_quantiles_decode(const char **at, const char *end, int64 total);
+extern void aevon_quantiles_skip(const char **at, const char *end);
 
 #endif							/* AEVON_QUANTILES_H */

@@ -279,7 +279,7 @@ aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 		AevonPacked packed = {0};
 
 		if (!TTS_EMPTY(table->slot))
-			aevon_packed_decode(row_state(table), false, &packed);
+			aevon_packed_decode_edit(row_state(table), &packed);
 		appended = packed.count == 0 || states[i].window > packed.last;
 		for (; i < count && states[i].window < bound; i++)
 		{
@@ -440,9 +440,9 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 	AevonPacked packed;
 	AevonSpan	span = {0, 0};
 	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
+	bool		sketches = aevon_packed_decode_head(state, &packed);
 	bool		cut;
 
-	aevon_packed_decode(state, true, &packed);
 	if (packed.count == 0 || packed.last < visit->from || packed.first >= visit->until ||
 		packed.merged.min_ingested > visit->as_of)
 		return;
@@ -452,12 +452,14 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 		 aevon_window_same(visit->grid, packed.first * unit, (packed.last + 1) * unit - 1)) &&
 		!is_except(visit, packed.first, packed.last))
 	{
+		if (sketches)
+			aevon_packed_decode(state, true, &packed);
 		visitor(context, packed.first, &packed.merged);
 		return;
 	}
 
 	cut = visit->grid != NULL && aevon_window_cuts(visit->grid, unit);
-	aevon_packed_decode(state, false, &packed);
+	aevon_packed_decode_span(state, visit->from, visit->until, &packed);
 	for (int i = 0; i < packed.count; i++)
 	{
 		const AevonPackedEntry *entry = &packed.entries[i];
