@@ -81,6 +81,7 @@ aevon_compare_series(AevonStore *store, const AevonMeasure *measure, const Aevon
 	AevonComparison state = {
 		.store = store,
 		.measure = measure,
+		.subject_key = recount->subject_key,
 		.series_key = aevon_store_find_series(store, &series),
 		.visitor = visitor,
 		.context = context,
@@ -138,7 +139,7 @@ aevon_compare_rows(AevonComparison *state)
 {
 	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
 	{
-		if (aevon_tier_kept(tier, state->measure))
+		if (aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
 			check_tier_rows(state, tier);
 	}
 }
@@ -157,7 +158,7 @@ aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
 			.until = until / aevon_tier_minutes(tier),
 		};
 
-		if (aevon_tier_kept(tier, state->measure))
+		if (aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
 			any |= compare_tier(state, tier, coarser(minutes, tier), &stored);
 	}
 	return any;
@@ -170,7 +171,7 @@ aevon_compare_next_stored(const AevonComparison *state, int64 from)
 
 	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
 	{
-		if (aevon_tier_kept(tier, state->measure))
+		if (aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
 			next = Min(next, next_stored_minute(state, tier, from));
 	}
 	return next;
@@ -220,7 +221,7 @@ aevon_compare_write(AevonStore *store, const AevonMeasure *measure, const AevonS
 
 	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
 	{
-		if (!aevon_tier_kept(tier, measure))
+		if (!aevon_tier_kept(tier, measure, series->subject_key, series->dims != NULL))
 			continue;
 		windows = coarser(minutes, tier);
 		write_tier(store, series_key, tier, windows);

@@ -22,6 +22,7 @@ typedef struct Target
 	int32		tenant_key;
 	int32		subject_key;	/* as in aevon.series */
 	const AevonMeasure *measure;	/* NULL: every one */
+	bool		combination;	/* the series is not the totals */
 	int64		series_key;		/* of the measure */
 } Target;
 
@@ -70,8 +71,7 @@ static void find_corrected(Correcting *state, AevonStore *store, int measure,
 static void append_corrected(CorrectedList *list, const AevonSplitSeries *series, int64 minute);
 static int	write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 							const Target *subject, const Corrected *found, int count);
-static void note_written(Correcting *state, const Target *subject, const AevonMeasure *measure,
-						 int64 series_key, int64 minute);
+static void note_written(Correcting *state, const Target *target);
 static int	compare_corrected(const void *a, const void *b);
 static int	write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 						  int64 series_key, const Target *targets, int count);
@@ -211,7 +211,7 @@ write_subjects(Correcting *state, AevonTier tier)
 			int64		series_key;
 			MemoryContext outer;
 
-			if (!aevon_tier_kept(tier, measure))
+			if (!aevon_tier_kept(tier, measure, targets->subject_key, false))
 				continue;
 			if (measure->dimension_count > 0)
 			{
@@ -237,7 +237,8 @@ write_subjects(Correcting *state, AevonTier tier)
 		for (end = first; end < state->written_count &&
 			 state->written[end].series_key == targets->series_key; end++)
 			CHECK_FOR_INTERRUPTS();
-		if (aevon_tier_kept(tier, targets->measure))
+		if (aevon_tier_kept(tier, targets->measure, targets->subject_key,
+							targets->combination))
 			written += write_coarse(store, targets->series_key, tier, targets, end - first);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(state->scratch);
@@ -337,24 +338,26 @@ write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measur
 	found->dims};
 	AevonSeriesTier where = {aevon_store_find_series(store, &series), AEVON_TIER_1M, true};
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
+	Target		target = *subject;
 
 	if (where.series_key == 0)
 		return 0;
+	target.measure = measure;
+	target.combination = found->dims != NULL;
+	target.series_key = where.series_key;
 	for (int i = 0; i < count; i++)
 	{
 		states[i].window = found[i].minute;
 		states[i].partial = found[i].partial;
-		note_written(state, subject, measure, where.series_key, found[i].minute);
+		target.minute = found[i].minute;
+		note_written(state, &target);
 	}
 	return aevon_store_merge(store, &where, states, count);
 }
 
 static void
-note_written(Correcting *state, const Target *subject, const AevonMeasure *measure,
-			 int64 series_key, int64 minute)
+note_written(Correcting *state, const Target *target)
 {
-	Target	   *target;
-
 	if (state->written_count == state->written_capacity)
 	{
 		state->written_capacity = state->written_capacity * 2 + 64;
@@ -362,11 +365,7 @@ note_written(Correcting *state, const Target *subject, const AevonMeasure *measu
 			MemoryContextAllocHuge(state->home, state->written_capacity * sizeof(Target)) :
 			repalloc_huge(state->written, state->written_capacity * sizeof(Target));
 	}
-	target = &state->written[state->written_count++];
-	*target = *subject;
-	target->measure = measure;
-	target->series_key = series_key;
-	target->minute = minute;
+	state->written[state->written_count++] = *target;
 }
 
 static int

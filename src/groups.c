@@ -456,7 +456,8 @@ write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 		folded->series_count++;
 	for (where.tier = AEVON_TIER_1H; where.tier < AEVON_TIER_COUNT; where.tier++)
 	{
-		if (!aevon_tier_kept(where.tier, folded->measure))
+		if (!aevon_tier_kept(where.tier, folded->measure, group->subject_key,
+							 group->dims != NULL))
 			continue;
 		states = coarser(states, &count, aevon_tier_minutes(where.tier) / minutes);
 		minutes = aevon_tier_minutes(where.tier);

@@ -111,6 +111,7 @@ static void note_opened(Opened *opened, const Part *part);
 static void find_corrected(Reader *reader, Tail *tail);
 static void note_correction(void *context, const AevonVoid *found);
 static void read_span(Part *part, int64 from, int64 until, AevonTier tier);
+static bool is_kept(const Part *part, AevonTier tier);
 static void read_tier(Part *part, AevonTier tier, int64 from, int64 until);
 static void visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opened);
 static void read_raw(Reader *reader, const Tail *tail, const Opened *opened,
@@ -433,7 +434,7 @@ read_span(Part *part, int64 from, int64 until, AevonTier tier)
 		first = aevon_window_of(from + unit - 1, unit);
 	if (until != AEVON_WINDOW_MAX)
 		end = aevon_window_of(until, unit);
-	if (first >= end || !aevon_tier_kept(tier, part->sum->measure) ||
+	if (first >= end || !is_kept(part, tier) ||
 		(grid->kind == AEVON_GRID_MINUTES && grid->length % (unit * AEVON_MINUTE) != 0))
 	{
 		read_span(part, from, until, tier - 1);
@@ -444,6 +445,16 @@ read_span(Part *part, int64 from, int64 until, AevonTier tier)
 	read_tier(part, tier, first, end);
 	if (until != AEVON_WINDOW_MAX)
 		read_span(part, end * unit, until, tier - 1);
+}
+
+static bool
+is_kept(const Part *part, AevonTier tier)
+{
+	int32		principal_key = part->series.principal_key ? part->series.principal_key :
+	part->reader->question->principal_key;
+
+	return aevon_tier_kept(tier, part->sum->measure, principal_key ? principal_key : -1,
+						   part->series.place.series != NULL);
 }
 
 /* Windows of a tier, and in the place of those that cannot be taken finer ones. */

@@ -36,13 +36,17 @@ aevon_tier_minutes(AevonTier tier)
 }
 
 /*
- * Is the tier kept for the measure?  Sketches are large, so that a range that
- * begins and ends anywhere should not open every minute of two days.
+ * Is the tier kept for such series of the measure?  Sketches are large, so that
+ * a range that begins and ends anywhere should not open every minute of two
+ * days.  But a principal's combinations are many, with a few events each: hours
+ * would cost sweeps as much as minutes, and spare reads little.
  */
 static inline bool
-aevon_tier_kept(AevonTier tier, const AevonMeasure *measure)
+aevon_tier_kept(AevonTier tier, const AevonMeasure *measure, int32 subject_key,
+				bool combination)
 {
-	return tier != AEVON_TIER_1H || (measure->features & AEVON_KEEP_SKETCHES) != 0;
+	return tier != AEVON_TIER_1H ||
+		((measure->features & AEVON_KEEP_SKETCHES) != 0 && (subject_key < 0 || !combination));
 }
 
 #define AEVON_WINDOW_MIN PG_INT64_MIN

@@ -1494,7 +1494,7 @@ COMMENT ON COLUMN aevon.buckets_1d.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1d.first_window IS 'As in aevon.buckets_1m, in days.';
 COMMENT ON COLUMN aevon.buckets_1d.state IS 'The packed days with their merged state.';
 
-COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row; only of measures with quantiles or distinct counts.';
+COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row; only of measures with quantiles or distinct counts, and not of a principal''s combinations of dimension values.';
 COMMENT ON COLUMN aevon.buckets_1h.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1h.first_window IS 'As in aevon.buckets_1m, in hours.';
 COMMENT ON COLUMN aevon.buckets_1h.state IS 'The packed hours with their merged state.';
