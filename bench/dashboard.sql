@@ -31,11 +31,13 @@ CREATE UNLOGGED TABLE dashboard.metrics (
 	ms numeric NOT NULL
 );
 
-CREATE PROCEDURE dashboard.copy_staged() LANGUAGE sql AS $$
+CREATE PROCEDURE dashboard.copy_staged() LANGUAGE plpgsql AS $$
+BEGIN
 	INSERT INTO dashboard.metrics
 	SELECT occurred_at, data ->> 'rule_id', data ->> 'parser_id', data ->> 'category', data ->> 'status',
 		(data ->> 'ms')::numeric
-	FROM dashboard.staging
+	FROM dashboard.staging;
+END
 $$;
 
 -- Roll-ups by the hour and by the day.  A percentile over several rows of one is
