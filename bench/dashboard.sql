@@ -2,16 +2,16 @@
 -- in a plain table with its hourly and daily roll-ups.
 CREATE SCHEMA dashboard;
 
--- Executions first .. last of `total` in the 30 days before `ends`.  500 rules,
+-- Executions first .. last, the first at `starts`, then one each `step`.  500 rules,
 -- skewed; times are log-normal around a median of each rule's own; 2 % fail.
-CREATE PROCEDURE dashboard.stage(first bigint, last bigint, total bigint, ends timestamptz)
+CREATE PROCEDURE dashboard.stage(first bigint, last bigint, starts timestamptz, step interval)
 LANGUAGE plpgsql AS $$
 BEGIN
 	DROP TABLE IF EXISTS dashboard.staging;
 	PERFORM setseed(0.25 + 0.5 / first);
 	CREATE UNLOGGED TABLE dashboard.staging AS
 	SELECT 'engine-' || 1 + i % 20 AS principal, 'x' || i AS event_id, 'execution'::text AS event_type,
-		ends - (total - i) * (interval '30 days' / total) AS occurred_at,
+		starts + (i - first) * step AS occurred_at,
 		jsonb_build_object('metric_type', 'rule', 'rule_id', 'rule-' || rule,
 			'parser_id', 'parser-' || rule % 40, 'category', 'category-' || rule % 8,
 			'status', CASE WHEN luck < 0.02 THEN CASE WHEN luck < 0.005 THEN 'timeout' ELSE 'error' END ELSE 'ok' END,
