@@ -236,7 +236,7 @@ sql <<-'EOS'
 	$$;
 EOS
 report "# The dashboard's questions" "" \
-	"$events executions in 30 days, 500 rules, written by bench/dashboard.sh on $(nproc) cores, PostgreSQL $(sql -c 'SHOW server_version' | cut -d' ' -f1), $(date -u +%F)." \
+	"$events executions in 30 days, 500 rules, written by bench/dashboard.sh on $(nproc) cores (load before the run: $(cut -d' ' -f1 /proc/loadavg)), PostgreSQL $(sql -c 'SHOW server_version' | cut -d' ' -f1), $(date -u +%F)." \
 	"The last 25 minutes have the real rate, $five_minutes in five minutes. The last $tail are not swept, which is what a running worker leaves (aevon.tail_target_events); nothing is stale. Every answer of Aevon was first compared with a recount of the raw table: percentiles within 1 %, all else exactly."
 fill
 swept=$(last_minutes | median)
@@ -249,7 +249,7 @@ for question in "${questions[@]}"; do
 	raw=$(inside raw "$question" 1)
 	read -r own50 own95 <<<"$(at_clients aevon "$question" "$clients")"
 	read -r hour50 hour95 <<<"$(at_clients hour "$question" "$clients")"
-	report "| $(title_of "$question") | $own | $day | $hour | $raw | $(calc %.1f "$own50") / $(calc %.1f "$own95") | $(calc %.0f "$hour50") / $(calc %.0f "$hour95") | 1/$(calc %.0f "$hour95 / $own95") |"
+	report "| $(title_of "$question") | $own | $day | $hour | $raw | $(calc %.1f "$own50") / $(calc %.1f "$own95") | $(calc %.0f "$hour50") / $(calc %.0f "$hour95") | $(calc %.2f "$own95 / $hour95") |"
 done
 report "" "The roll-ups are wrong at the ends of a range (whole hours or days only), average percentiles, and lack what came since they were made." \
 	"" "- five minutes' worth of events ($five_minutes) are swept in $swept ms (median of five; wanted: under 200)" \

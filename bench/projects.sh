@@ -132,7 +132,7 @@ sql <<-'EOS'
 EOS
 fill
 report "# Roll-ups of time entries" "" \
-	"By \`BENCH_ONLY=projects make bench\` (\`bench/projects.sh\`), $(date -u +%F), $(nproc) cores, $(postgres --version). 20 members, 10 tasks, billable or not, over a year;" \
+	"By \`BENCH_ONLY=projects make bench\` (\`bench/projects.sh\`), $(date -u +%F), $(nproc) cores (load before the run: $(cut -d' ' -f1 /proc/loadavg)), $(postgres --version). 20 members, 10 tasks, billable or not, over a year;" \
 	"one entry of each project is voided and entered anew, unswept. The same questions on a table with an index on (project, day)." \
 	"" "| entries | question | inside the server, ms: Aevon | SQL on the fly | ratio | $clients clients, p50 ms: Aevon | SQL on the fly |" "|--:|---|--:|--:|--:|--:|--:|"
 for size in $sizes; do

@@ -71,7 +71,7 @@ void
 aevon_quantiles_merge(AevonQuantiles *into, const AevonQuantiles *from)
 {
 	int			missing = 0;
-	int			i = 0;
+	int			i = from->count > 0 ? position_of(into, from->bins[0].key) : 0;
 	int			k;
 	int			to;
 
