@@ -33,6 +33,9 @@ SELECT (SELECT sum(event_count) FROM aevon_windows('fold', rule => 'few', group_
 SELECT f AS filter, r -> 'complete' AS complete, r #> '{values,0,event_count}' AS events FROM unnest(ARRAY['{"a": "a1"}', '{"b": "__other__"}', '{"a": "a39"}']) f
 	CROSS JOIN LATERAL (SELECT aevon_state('fold', rule => 'few', dims => f::jsonb) #> '{rules,few}' AS r) s;
 SELECT aevon_state('fold', rule => 'few') #> '{rules,few}' ? 'complete' AS says;
+-- nothing is missing of a range without folded events, whoever filled the rule
+SELECT u AS until, aevon_state('fold', rule => 'few', dims => '{"a": "a1"}', until => u) #> '{rules,few,complete}' AS complete
+FROM unnest('{2024-03-01 00:30+00,infinity}'::timestamptz[]) u;
 -- new events of both kinds, in the tail and swept
 SELECT fill(200, 40), fill(300, 2);
 SELECT * FROM aevon_test.slice_differences('fold', 40);

@@ -845,14 +845,13 @@ static void
 conclude_measure(Reader *reader, int which, AevonTally *tally)
 {
 	const AevonSlicing *slicing = reader->question->slicing;
-	const AevonCheckpoint *checkpoint = reader->checkpoints[which];
 	AevonSums  *states = reader->sums[which].states;
 	bool		grouped = slicing != NULL && (slicing->group_count > 0 || slicing->by_principal);
 
 	tally->measure = reader->sums[which].measure;
 	tally->groups = aevon_sums_list(states, grouped, &tally->group_count);
-	tally->complete = !(checkpoint != NULL && checkpoint->series_full) &&
-		aevon_sums_at(states, aevon_sums_left_out(states), 0)->event_count == 0;
+	/* of the events asked about: how full the rule is tells of other tenants */
+	tally->complete = aevon_sums_at(states, aevon_sums_left_out(states), 0)->event_count == 0;
 	for (int i = 0; i < tally->group_count; i++)
 	{
 		if (tally->groups[i].dims != NULL && tally->groups[i].dims->other)
