@@ -17,7 +17,7 @@ FROM aevon.snapshots n JOIN aevon.series s USING (series_key) JOIN aevon.tenants
 WHERE t.tenant = 'crowded' WINDOW w AS (PARTITION BY n.series_key, n.day ORDER BY n.revision);
 CREATE VIEW pg_temp.expected AS
 SELECT * FROM (
-	SELECT r.principal AS subject, r.revision, q.principal, e.event_id, e.occurred_at, (e.data ->> 'v')::numeric AS v,
+	SELECT r.principal AS subject, r.revision, q.principal, e.event_id, e.occurred_at, (CASE jsonb_typeof(e.data -> 'v') WHEN 'number' THEN e.data -> 'v' END)::numeric AS v,
 		(pg_temp.inside(e.stamp, r.cut_xmax, r.cut_xip) AND NOT coalesce(pg_temp.inside(v.stamp, r.cut_xmax, r.cut_xip), false))::int
 		- (pg_temp.inside(e.stamp, r.old_xmax, r.old_xip) AND NOT coalesce(pg_temp.inside(v.stamp, r.old_xmax, r.old_xip), false))::int AS change
 	FROM pg_temp.revisions r
@@ -26,7 +26,7 @@ SELECT * FROM (
 		AND e.occurred_at < '2000-01-02 00:00+00'::timestamptz + r.day * interval '24 hours'
 	JOIN aevon.principals q ON q.principal_key = e.principal_key
 	LEFT JOIN aevon.voids v ON v.principal_key = e.principal_key AND v.event_id = e.event_id
-	WHERE (e.data ->> 'v')::numeric < 1000) x
+	WHERE (CASE jsonb_typeof(e.data -> 'v') WHEN 'number' THEN e.data -> 'v' END)::numeric < 1000) x
 WHERE change <> 0;
 CREATE VIEW pg_temp.explained AS
 SELECT r.principal AS subject, r.revision, e.principal, e.event_id, e.occurred_at, abs(e.value_change) AS v, e.count_change AS change
