@@ -65,7 +65,7 @@ SET ROLE regress_mallory;
 SET search_path = planted, pg_temp, pg_catalog, public;
 SELECT pg_temp.use_everything('one');
 SELECT tenant, principal, event_id FROM aevon.events ORDER BY event_id USING OPERATOR(pg_catalog.<);
-SELECT rule, version, state FROM aevon.rule_versions;
+SELECT rule, version, state FROM aevon.rule_versions ORDER BY rule, version;
 SELECT rule, tail_events FROM aevon.status;
 SELECT sqlstate FROM aevon.rejected_events;
 RESET ROLE;
