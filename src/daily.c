@@ -232,8 +232,7 @@ put_rule(void *context, const AevonRule *rule, const AevonDims *dims,
 	label.principal = label.whole_tenant ? (Datum) 0 : CStringGetTextDatum(days->principal);
 	label.rule = CStringGetTextDatum(rule->name);
 	label.version = rule->version;
-	label.dims = dims != NULL ? JsonbPGetDatum(dims->values) :
-		DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	label.dims = JsonbPGetDatum(dims != NULL ? dims->values : aevon_json_empty());
 	strlcpy(label.operator_name, rule->operators[0].name, NAMEDATALEN);
 	aevon_catalog_connect();
 	put_series(question->daily, &label, series_key);

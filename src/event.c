@@ -11,6 +11,7 @@
 #include "digest.h"
 #include "event.h"
 #include "guc.h"
+#include "json.h"
 
 /* occurred_at and ingested_at: 0001-01-01 UTC to the end of 9999. */
 #define FIRST_TIME ((INT64CONST(1721426) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
@@ -322,12 +323,7 @@ take_common(Members *members, const char *const *names, AevonEvent *event,
 	if (members->given[MEMBER_DATA])
 		event->data = take_document(members, MEMBER_DATA);
 	else
-	{
-		JsonbParseState *state = NULL;
-
-		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-		event->data = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-	}
+		event->data = aevon_json_empty();
 	return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
@@ -65,6 +66,15 @@ aevon_json_boolean(AevonJson *json, const char *key, bool value)
 }
 
 void
+aevon_json_bytes(AevonJson *json, const char *key, const void *bytes, Size length)
+{
+	char	   *text = palloc0(2 * length + 1);
+
+	hex_encode(bytes, length, text);
+	aevon_json_text(json, key, text);
+}
+
+void
 aevon_json_document(AevonJson *json, const char *key, const Jsonb *document)
 {
 	JsonbValue	item = {.type = jbvBinary};
@@ -88,6 +98,16 @@ Jsonb *
 aevon_json_finish(AevonJson *json)
 {
 	return JsonbValueToJsonb(json->result);
+}
+
+Jsonb *
+aevon_json_empty(void)
+{
+	AevonJson	json = {0};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
 }
 
 static void

@@ -28,6 +28,9 @@ extern void aevon_json_text(AevonJson *json, const char *key, const char *string
 extern void aevon_json_boolean(AevonJson *json, const char *key, bool value);
 extern void aevon_json_number(AevonJson *json, const char *key, Numeric number);
 
+/* Bytes as hexadecimal digits; copied. */
+extern void aevon_json_bytes(AevonJson *json, const char *key, const void *bytes, Size length);
+
 /* A document, which must live as long as a string. */
 extern void aevon_json_document(AevonJson *json, const char *key, const Jsonb *document);
 
@@ -36,5 +39,8 @@ extern void aevon_json_time(AevonJson *json, const char *key, TimestampTz at);
 
 /* The finished document; palloc'd. */
 extern Jsonb *aevon_json_finish(AevonJson *json);
+
+/* A document without members; palloc'd. */
+extern Jsonb *aevon_json_empty(void);
 
 #endif							/* AEVON_JSON_H */

@@ -274,17 +274,15 @@ tenant_of(int32 principal_key)
 static Jsonb *
 key_document(const EventKey *key)
 {
-	Size		length = VARSIZE_ANY_EXHDR(key->digest);
-	char	   *digest = palloc0(2 * length + 1);
 	AevonJson	json = {0};
 
-	hex_encode(VARDATA_ANY(key->digest), length, digest);
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
 	aevon_json_text(&json, "event_id", TextDatumGetCString(key->event_id));
 	aevon_json_time(&json, "occurred_at", key->occurred_at);
 	aevon_json_number(&json, "stamp", int64_to_numeric(key->stamp));
 	aevon_json_number(&json, "part", int64_to_numeric(key->part));
-	aevon_json_text(&json, "content_digest", digest);
+	aevon_json_bytes(&json, "content_digest", VARDATA_ANY(key->digest),
+					 VARSIZE_ANY_EXHDR(key->digest));
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return aevon_json_finish(&json);
 }

@@ -15,6 +15,7 @@
 #include "utils/jsonpath.h"
 
 #include "errors.h"
+#include "json.h"
 #include "path.h"
 #include "pathcost.h"
 
@@ -51,7 +52,6 @@ static JsonPath *parse_path(const char *source, const char *what);
 static bool is_definition_error(int sqlstate);
 static char *canonical_text(JsonPath *compiled, char *source);
 static void describe_chain(AevonPath *path);
-static Jsonb *empty_object(void);
 static AevonMatch first_item(const AevonPath *path, Jsonb *document, JsonbValue *item);
 static PlainResult find_plain(const AevonPath *path, Jsonb *document, JsonbValue *item);
 static AevonMatch ask_engine(const AevonPath *path, Jsonb *document, JsonbValue *item);
@@ -66,7 +66,7 @@ aevon_path_compile(const char *source, const char *what)
 	path->compiled = parse_path(expanded, what);
 	aevon_pathcost_examine(path->compiled, source, what, &path->cost);
 	path->text = canonical_text(path->compiled, expanded);
-	path->variables = empty_object();
+	path->variables = aevon_json_empty();
 	describe_chain(path);
 	return path;
 }
@@ -75,17 +75,6 @@ const char *
 aevon_path_text(const AevonPath *path)
 {
 	return path->text;
-}
-
-bool
-aevon_path_number(const AevonPath *path, Jsonb *document, Numeric *value)
-{
-	JsonbValue	item;
-
-	if (first_item(path, document, &item) != AEVON_MATCH_YES || item.type != jbvNumeric)
-		return false;
-	*value = item.val.numeric;
-	return true;
 }
 
 AevonMatch
@@ -233,16 +222,6 @@ describe_chain(AevonPath *path)
 	path->ends_in_filter = item.type == jpiFilter;
 	if (!plain)
 		path->key_count = 0;
-}
-
-static Jsonb *
-empty_object(void)
-{
-	Jsonb	   *object = palloc0(VARHDRSZ + sizeof(JsonbContainer));
-
-	SET_VARSIZE(object, VARHDRSZ + sizeof(JsonbContainer));
-	object->root.header = JB_FOBJECT;
-	return object;
 }
 
 /* YES: *item is the first item; NO: there is none; ERROR: also if it would cost too much. */

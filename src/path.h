@@ -40,22 +40,15 @@ extern AevonPath *aevon_path_compile(const char *source, const char *what);
 extern const char *aevon_path_text(const AevonPath *path);
 
 /*
- * The first item the path yields, if that is a JSON number: true, and *value
- * points into the document or to palloc'd memory.  False for anything else,
- * and if evaluation raises an error, be it behind the first item.  A document
- * so large that the path could exhaust memory or time over it (pathcost.h)
- * counts as such an error.
+ * The first item the path yields: YES and *item, which points into the document
+ * or to palloc'd memory; NO if there is none; ERROR if evaluation raises one, be
+ * it behind the first item.  A document so large that the path could exhaust
+ * memory or time over it (pathcost.h) counts as such an error.
  *
- * Both evaluate in the current memory context, and raise nothing that the
- * document could cause: only cancellation, shutdown, out of memory, and a
- * stack that the caller had used up.  Neither may be called with interrupts
- * held off.
- */
-extern bool aevon_path_number(const AevonPath *path, Jsonb *document, Numeric *value);
-
-/*
- * The first item the path yields, as it is, with the same guarantees: YES and
- * *item, NO if there is none, ERROR.
+ * This and aevon_path_match evaluate in the current memory context, and raise
+ * nothing that the document could cause: only cancellation, shutdown, out of
+ * memory, and a stack that the caller had used up.  Neither may be called with
+ * interrupts held off.
  */
 extern AevonMatch aevon_path_item(const AevonPath *path, Jsonb *document, JsonbValue *item);
 

@@ -26,6 +26,7 @@
 #include "event.h"
 #include "guc.h"
 #include "intake.h"
+#include "json.h"
 
 /* A chunk ends at this many rows, or past this many bytes. */
 #define CHUNK_ROWS 50000
@@ -94,7 +95,6 @@ static bool time_field(const Staging *staging, HeapTuple row, TupleDesc desc, Co
 static bool choose_tenant(Staging *staging, AevonIntakeItem *item, const char *given,
 						  AevonProblem *problem);
 static void require_privileges(Staging *staging, const char *tenant);
-static Jsonb *empty_object(void);
 
 PG_FUNCTION_INFO_V1(aevon_ingest_from_sql);
 Datum
@@ -286,7 +286,7 @@ read_event(Staging *staging, HeapTuple row, TupleDesc desc, AevonEvent *event)
 									   &event->ingested_at);
 	if (!event->ingested_given)
 		event->ingested_at = aevon_clock_now();
-	event->data = staging->fields[COLUMN_DATA] == 0 ? empty_object() :
+	event->data = staging->fields[COLUMN_DATA] == 0 ? aevon_json_empty() :
 		json_field(staging, row, desc, COLUMN_DATA);
 	event->metadata = json_field(staging, row, desc, COLUMN_METADATA);
 }
@@ -370,13 +370,4 @@ require_privileges(Staging *staging, const char *tenant)
 	aevon_access_require(tenant, AEVON_PRIVILEGE_INGEST);
 	if (staging->fields[COLUMN_INGESTED_AT] != 0)
 		aevon_access_require(tenant, AEVON_PRIVILEGE_OPERATE);
-}
-
-static Jsonb *
-empty_object(void)
-{
-	JsonbParseState *state = NULL;
-
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

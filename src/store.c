@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 
 #include "catalog.h"
+#include "json.h"
 #include "store.h"
 
 typedef struct StoreTable
@@ -146,8 +147,8 @@ aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made
 	slot->tts_values[Anum_series_grouping - 1] =
 		Int32GetDatum(series->dims ? (int32) series->dims->grouping : 0);
 	slot->tts_values[Anum_series_dims_digest - 1] = digest_datum(series->dims);
-	slot->tts_values[Anum_series_dims - 1] = series->dims ? JsonbPGetDatum(series->dims->values) :
-		DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	slot->tts_values[Anum_series_dims - 1] =
+		JsonbPGetDatum(series->dims ? series->dims->values : aevon_json_empty());
 	slot->tts_values[Anum_series_made_xmax - 1] = Int64GetDatum(series->made_xmax);
 	ExecStoreVirtualTuple(slot);
 	insert_row(store, &store->series);

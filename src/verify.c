@@ -131,7 +131,6 @@ static void report_event(Verify *verify, AevonLogRow *row, const bytea *stored,
 static void report_key(void *context, const AevonKeyDifference *difference);
 static void report_break(void *context, const AevonLink *stored, const AevonLink *recomputed);
 static Jsonb *link_document(const AevonLink *link);
-static char *hex_of(const void *bytes, Size length);
 static void verify_rules(Verify *verify);
 static bool concerned(const Verify *verify, const AevonRule *rule);
 static bool is_first_of_measure(const Verify *verify, const AevonRuleSet *rules, int at);
@@ -383,14 +382,14 @@ report_event(Verify *verify, AevonLogRow *row, const bytea *stored, const uint8 
 												 row->type_key));
 	aevon_json_time(&json, "ingested_at", row->ingested_at);
 	aevon_json_number(&json, "stamp", int64_to_numeric(row->stamp));
-	aevon_json_text(&json, "content_hash", hex_of(VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)));
+	aevon_json_bytes(&json, "content_hash", VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored));
 	aevon_json_token(&json, WJB_END_OBJECT);
 	finding.stored = aevon_json_finish(&json);
 	if (recomputed != NULL)
 	{
 		memset(&json, 0, sizeof(json));
 		aevon_json_token(&json, WJB_BEGIN_OBJECT);
-		aevon_json_text(&json, "content_hash", hex_of(recomputed, AEVON_DIGEST_LENGTH));
+		aevon_json_bytes(&json, "content_hash", recomputed, AEVON_DIGEST_LENGTH);
 		aevon_json_token(&json, WJB_END_OBJECT);
 		finding.recomputed = aevon_json_finish(&json);
 	}
@@ -452,18 +451,9 @@ link_document(const AevonLink *link)
 	aevon_json_number(&json, "snapshot_count", int64_to_numeric(link->snapshot_count));
 	aevon_json_number(&json, "compaction_count", int64_to_numeric(link->compaction_count));
 	aevon_json_text(&json, "cut", aevon_cut_text(link->cut));
-	aevon_json_text(&json, "link", hex_of(link->link, AEVON_DIGEST_LENGTH));
+	aevon_json_bytes(&json, "link", link->link, AEVON_DIGEST_LENGTH);
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return aevon_json_finish(&json);
-}
-
-static char *
-hex_of(const void *bytes, Size length)
-{
-	char	   *text = palloc0(2 * length + 1);
-
-	hex_encode(bytes, length, text);
-	return text;
 }
 
 /* Each measure once, whichever rules share it. */
@@ -907,7 +897,7 @@ row_document(const AevonSnapshotRow *row, bool stored)
 						DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 9, &isnull)));
 		aevon_json_text(&json, "status", SPI_getvalue(tuple, descriptor, 10));
 	}
-	aevon_json_text(&json, "hash", hex_of(VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash)));
+	aevon_json_bytes(&json, "hash", VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash));
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return aevon_json_finish(&json);
 }
