@@ -12,6 +12,7 @@
 #include "dictionary.h"
 #include "dims.h"
 #include "errors.h"
+#include "json.h"
 #include "path.h"
 #include "rule_dimensions.h"
 
@@ -25,12 +26,11 @@ static void check_rollup(const AevonDimension *dimensions, int count, const char
 static void check_value(const AevonDimension *dimension, AevonPath *path, Jsonb *data);
 static int	compare_dimensions(const void *a, const void *b);
 static int	compare_names(const ListCell *a, const ListCell *b);
-static void push_string(JsonbParseState **state, JsonbIteratorToken token, char *string);
 
 Jsonb *
 aevon_rule_dimensions(const AevonRuleDefinition *definition)
 {
-	JsonbParseState *state = NULL;
+	AevonJson	json = {0};
 	AevonDimension *dimensions = NULL;
 	int			count = 0;
 
@@ -45,13 +45,13 @@ aevon_rule_dimensions(const AevonRuleDefinition *definition)
 				 errmsg("too many dimensions"),
 				 errdetail("The rule has %d dimensions, of at most %d.", count,
 						   AEVON_MAX_DIMENSIONS)));
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
 	for (int i = 0; i < count; i++)
 	{
-		push_string(&state, WJB_KEY, dimensions[i].name);
-		push_string(&state, WJB_VALUE, canonical_dimension(&dimensions[i]));
+		aevon_json_text(&json, dimensions[i].name, canonical_dimension(&dimensions[i]));
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
 }
 
 List *
@@ -242,14 +242,4 @@ static int
 compare_names(const ListCell *a, const ListCell *b)
 {
 	return strcmp(lfirst(a), lfirst(b));
-}
-
-static void
-push_string(JsonbParseState **state, JsonbIteratorToken token, char *string)
-{
-	JsonbValue	value = {.type = jbvString};
-
-	value.val.string.val = string;
-	value.val.string.len = strlen(string);
-	pushJsonbValue(state, token, &value);
 }

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 
 #include "access.h"
+#include "json.h"
 #include "rulefile.h"
 #include "yamltokens.h"
 
@@ -77,7 +78,6 @@ static char *read_text(FileReader *reader, const char *key);
 static const char **read_names(FileReader *reader, const char *key, int *count);
 static Jsonb *read_dimensions(FileReader *reader, const char *key);
 static char *read_dimension_part(FileReader *reader, const char *key);
-static void push_text(JsonbParseState **state, JsonbIteratorToken token, char *word);
 static void refuse_type(const char *key, const char *wanted) pg_attribute_noreturn();
 static void require_part(const void *part, const char *key);
 static void refuse_repetition(const FileReader *reader, const AevonRuleDefinition *definition);
@@ -403,7 +403,7 @@ read_names(FileReader *reader, const char *key, int *count)
 static Jsonb *
 read_dimensions(FileReader *reader, const char *key)
 {
-	JsonbParseState *state = NULL;
+	AevonJson	json = {0};
 	List	   *names = NIL;
 
 	if (reader->at->type == AEVON_YAML_NULL)
@@ -413,7 +413,7 @@ read_dimensions(FileReader *reader, const char *key)
 	}
 	if (reader->at->type != AEVON_YAML_MAPPING)
 		refuse_type(key, "a mapping of names to jsonpaths");
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
 	for (reader->at++; reader->at->type != AEVON_YAML_END;)
 	{
 		char	   *name;
@@ -431,11 +431,11 @@ read_dimensions(FileReader *reader, const char *key)
 						 errmsg("dimension \"%s\" is given twice", name)));
 		}
 		names = lappend(names, name);
-		push_text(&state, WJB_KEY, name);
-		push_text(&state, WJB_VALUE, path);
+		aevon_json_text(&json, name, path);
 	}
 	reader->at++;
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
 }
 
 static char *
@@ -444,16 +444,6 @@ read_dimension_part(FileReader *reader, const char *key)
 	if (reader->at->type != AEVON_YAML_SCALAR)
 		refuse_type(key, "a mapping of names to jsonpaths");
 	return read_text(reader, key);
-}
-
-static void
-push_text(JsonbParseState **state, JsonbIteratorToken token, char *word)
-{
-	JsonbValue	value = {.type = jbvString};
-
-	value.val.string.val = word;
-	value.val.string.len = strlen(word);
-	pushJsonbValue(state, token, &value);
 }
 
 static void
