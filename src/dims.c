@@ -63,6 +63,7 @@ typedef struct Wanted
 	JsonbValue	items[AEVON_MAX_DIMENSIONS];
 } Wanted;
 
+static void put_value(Wanted *wanted, int i, const JsonbValue *item);
 static AevonDims *intern(AevonDimsTable *table, const Wanted *wanted);
 static AevonDims *make_dims(AevonDimsTable *table, const Wanted *wanted);
 static void encode_key(StringInfo key, const Wanted *wanted);
@@ -125,10 +126,10 @@ aevon_dims_of_event_for(AevonDimsTable *table, const AevonMeasure *measure, Aevo
 	{
 		JsonbValue	item;
 
-		if (aevon_path_item(measure->dimensions[i].path, data, &item) != AEVON_MATCH_YES)
-			item.type = jbvNull;
-		if (!aevon_dims_canonical_value(&item, &wanted.items[i]))
-			wanted.other = true;
+		if (aevon_path_item(measure->dimensions[i].path, data, &item) == AEVON_MATCH_YES)
+			put_value(&wanted, i, &item);
+		else
+			put_value(&wanted, i, NULL);
 	}
 	MemoryContextSwitchTo(outer);
 	dims = intern(table, &wanted);
@@ -176,16 +177,11 @@ aevon_dims_of_values(AevonDimsTable *table, const AevonMeasure *measure, int32 t
 	{
 		const char *name = measure->dimensions[i].name;
 		JsonbValue	item;
-		JsonbValue *found;
 
-		if ((grouping & ((AevonGrouping) 1 << i)) == 0)
-			continue;
-		found = getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &values->root),
-											 name, strlen(name), &item);
-		if (found == NULL)
-			item.type = jbvNull;
-		if (!aevon_dims_canonical_value(&item, &wanted.items[i]))
-			wanted.other = true;
+		if ((grouping & ((AevonGrouping) 1 << i)) != 0)
+			put_value(&wanted, i,
+					  getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &values->root),
+												   name, strlen(name), &item));
 	}
 	MemoryContextSwitchTo(outer);
 	dims = intern(table, &wanted);
@@ -206,13 +202,8 @@ aevon_dims_find(const AevonMeasure *measure, const char *name)
 void
 aevon_dims_push(AevonJson *json, const AevonDims *dims)
 {
-	JsonbValue	nested;
-
-	if (dims == NULL)
-		return;
-	JsonbToJsonbValue(dims->values, &nested);
-	aevon_json_key(json, "dims");
-	pushJsonbValue(&json->state, WJB_VALUE, &nested);
+	if (dims != NULL)
+		aevon_json_document(json, "dims", dims->values);
 }
 
 bool
@@ -241,6 +232,16 @@ aevon_dims_canonical_value(const JsonbValue *item, JsonbValue *value)
 			value->type = jbvNull;
 			return true;
 	}
+}
+
+/* The value of a dimension; NULL: it has none. */
+static void
+put_value(Wanted *wanted, int i, const JsonbValue *item)
+{
+	static const JsonbValue null = {.type = jbvNull};
+
+	if (!aevon_dims_canonical_value(item != NULL ? item : &null, &wanted->items[i]))
+		wanted->other = true;
 }
 
 /* The one copy of a combination, made if it is new. */
