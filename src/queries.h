@@ -97,22 +97,25 @@ AEVON_QUERY(ADD_VERSION,
 	" $10, $11, $12, $13, $14, $15)",
 	INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID,
 	JSONBOID, BYTEAOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID)
+/* Checkpoints c of stopped measures that may go: who stopped since $1 may wait for a snapshot. */
+#define STOPPED_CHECKPOINTS \
+	" FROM aevon.sweep_checkpoints c" \
+	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0" \
+	" AND NOT EXISTS (SELECT FROM aevon.rules r" \
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key" \
+	" AND r.state OPERATOR(pg_catalog.<>) 'retired')" \
+	" AND (NOT c.caught_up" \
+	" OR NOT EXISTS (SELECT FROM aevon.rules r" \
+	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key" \
+	" AND r.retired_at OPERATOR(pg_catalog.>=) $1)" \
+	" OR NOT EXISTS (SELECT FROM aevon.series s JOIN aevon.touched_days d" \
+	" ON d.series_key OPERATOR(pg_catalog.=) s.series_key" \
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) c.measure_key))"
 AEVON_QUERY(VERSION_WORK,
 	"SELECT EXISTS (SELECT FROM aevon.rules r JOIN aevon.sweep_checkpoints c"
 	" ON c.measure_key OPERATOR(pg_catalog.=) r.measure_key"
 	" WHERE r.state OPERATOR(pg_catalog.=) 'building' AND c.caught_up),"
-	" EXISTS (SELECT FROM aevon.sweep_checkpoints c"
-	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
-	" AND NOT EXISTS (SELECT FROM aevon.rules r"
-	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
-	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
-	" AND (NOT c.caught_up"
-	" OR NOT EXISTS (SELECT FROM aevon.rules r"
-	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
-	" AND r.retired_at OPERATOR(pg_catalog.>=) $1)"
-	" OR NOT EXISTS (SELECT FROM aevon.series s JOIN aevon.touched_days d"
-	" ON d.series_key OPERATOR(pg_catalog.=) s.series_key"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) c.measure_key))),"
+	" EXISTS (SELECT" STOPPED_CHECKPOINTS "),"
 	" EXISTS (SELECT FROM aevon.measures m WHERE m.cleared_at IS NULL"
 	" AND NOT EXISTS (SELECT FROM aevon.sweep_checkpoints c"
 	" WHERE c.measure_key OPERATOR(pg_catalog.=) m.measure_key))",
@@ -135,19 +138,7 @@ AEVON_QUERY(ACTIVATE_BUILT,
 AEVON_QUERY(DROP_CHECKPOINTS,
 	"DELETE FROM aevon.sweep_checkpoints x"
 	" WHERE x.measure_key OPERATOR(pg_catalog.=) ANY (ARRAY("
-	"SELECT c.measure_key FROM aevon.sweep_checkpoints c"
-	" WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
-	" AND NOT EXISTS (SELECT FROM aevon.rules r"
-	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
-	" AND r.state OPERATOR(pg_catalog.<>) 'retired')"
-	" AND (NOT c.caught_up"
-	" OR NOT EXISTS (SELECT FROM aevon.rules r"
-	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
-	" AND r.retired_at OPERATOR(pg_catalog.>=) $1)"
-	" OR NOT EXISTS (SELECT FROM aevon.series s JOIN aevon.touched_days d"
-	" ON d.series_key OPERATOR(pg_catalog.=) s.series_key"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) c.measure_key))"
-	" FOR UPDATE OF c SKIP LOCKED))",
+	"SELECT c.measure_key" STOPPED_CHECKPOINTS " FOR UPDATE OF c SKIP LOCKED))",
 	TIMESTAMPTZOID)
 AEVON_QUERY(PICK_LEFTOVER,
 	"SELECT m.measure_key FROM aevon.measures m WHERE m.cleared_at IS NULL"
@@ -630,4 +621,5 @@ AEVON_QUERY(TOUCH_DAY,
 	"INSERT INTO aevon.touched_days (series_key, day) VALUES ($1, $2)"
 	" ON CONFLICT (series_key, day) DO NOTHING",
 	INT8OID, INT4OID)
+#undef STOPPED_CHECKPOINTS
 /* *INDENT-ON* */

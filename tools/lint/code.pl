@@ -165,6 +165,7 @@ sub check_queries
 	my $text = join '', @lines;
 
 	$text =~ s{/\*.*?\*/}{}gs;
+	$text = expand_texts($text);
 	while ($text =~ /AEVON_QUERY\(\s*(\w+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)/g)
 	{
 		my ($name, $sql) = ($1, $2);
@@ -174,6 +175,23 @@ sub check_queries
 		check_query("$file: $name", $sql);
 	}
 	return;
+}
+
+# With each text that has a name, by #define, put where the name stands.
+sub expand_texts
+{
+	my ($text) = @_;
+	my %named;
+
+	$text =~ s/\\\n/\n/g;
+	$named{$1} = $2
+	  while $text =~ s/^#define\s+(\w+)\s+((?:"(?:[^"\\]|\\.)*"\s*)+)//m;
+	foreach my $name (keys %named)
+	{
+		$text =~ s/^#undef\s+$name$//m;
+		$text =~ s/\b$name\b/$named{$name}/g;
+	}
+	return $text;
 }
 
 sub check_query

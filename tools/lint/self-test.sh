@@ -45,6 +45,7 @@ bites tools/lint/code.pl 'has 6 parameters' src/cut.h 'extern void aevon_zz(int 
 bites tools/lint/code.pl 'table event_log is not qualified' src/queries.h 'AEVON_QUERY(ZZ, "SELECT stamp FROM event_log")'
 bites tools/lint/code.pl 'operator = is not written' src/queries.h 'AEVON_QUERY(ZZ, "SELECT stamp FROM aevon.event_log"\n\t" WHERE stamp = $1", INT8OID)'
 bites tools/lint/code.pl 'function now is not qualified' src/queries.h 'AEVON_QUERY(ZZ, "SELECT now()")'
+bites tools/lint/code.pl 'table rules is not qualified' src/queries.h '#define ZZ \\\n\t" FROM rules"\nAEVON_QUERY(ZZZ, "SELECT" ZZ)'
 bites tools/lint/code.pl 'a text is a constant' src/queries.h 'AEVON_QUERY(ZZ, "SELECT stamp FROM aevon.%s")'
 bites tools/lint/format.sh 'formatted' src/cut.c 'int zz(void){return 1;}'
 bites tools/lint/format.sh 'not up to date' src/cut.h 'typedef int AevonZz;'
