@@ -298,44 +298,49 @@ add_json_line(void *context, const AevonRule *rule, const Line *line)
 	AevonJson  *json = context;
 
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
-	aevon_json_time(json, "window_start", line->span.start);
-	aevon_json_time(json, "window_end", line->span.end);
-	aevon_json_number(json, "event_count", int64_to_numeric(line->partial->event_count));
-	aevon_json_number(json, "value", aevon_fold_final(line->partial, &rule->operators[0]));
+	if (line->dims != NULL)
+		aevon_json_document(json, "dims", aevon_slice_document(line->dims));
 	aevon_json_key(json, "stats");
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
 	aevon_figures_push(json, rule, line->partial);
 	aevon_json_token(json, WJB_END_OBJECT);
-	if (line->dims != NULL)
-		aevon_json_document(json, "dims", aevon_slice_document(line->dims));
+	aevon_json_number(json, "value", aevon_fold_final(line->partial, &rule->operators[0]));
+	aevon_json_time(json, "window_end", line->span.end);
+	aevon_json_number(json, "event_count", int64_to_numeric(line->partial->event_count));
+	aevon_json_time(json, "window_start", line->span.start);
 	aevon_json_token(json, WJB_END_OBJECT);
 }
 
+/*
+ * Members are pushed in the order in which jsonb stores them, by length and then
+ * by bytes: sorting them would cost more than pushing them.
+ */
 static Datum
 state_document(const Request *request)
 {
+	const AevonQuestion *question = &request->question;
 	const AevonAnswer *answer = request->answer;
 	AevonJson	json = {0};
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	aevon_json_text(&json, "tenant", request->tenant);
-	aevon_json_text(&json, "principal", request->principal);
-	aevon_json_time(&json, "since", request->question.since);
-	aevon_json_time(&json, "until", request->question.until);
-	aevon_json_text(&json, "granularity", request->granularity);
-	aevon_json_text(&json, "timezone", request->question.grid->zone_name);
-	if (request->question.as_of == DT_NOEND)
+	aevon_json_text(&json, "cut", answer->cut ? aevon_cut_text(answer->cut) : NULL);
+	if (question->as_of == DT_NOEND)
 		aevon_json_text(&json, "as_of", NULL);
 	else
-		aevon_json_time(&json, "as_of", request->question.as_of);
-	push_freshness(&json);
-	aevon_json_number(&json, "tail_events", int64_to_numeric(answer->tail_events));
-	aevon_json_text(&json, "cut", answer->cut ? aevon_cut_text(answer->cut) : NULL);
+		aevon_json_time(&json, "as_of", question->as_of);
 	aevon_json_key(&json, "rules");
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
 	for (int i = 0; i < list_length(request->rules); i++)
 		push_rule(&json, request, list_nth(request->rules, i));
 	aevon_json_token(&json, WJB_END_OBJECT);
+	aevon_json_time(&json, "since", question->since);
+	aevon_json_time(&json, "until", question->until);
+	aevon_json_text(&json, "tenant", request->tenant);
+	aevon_json_text(&json, "timezone", question->grid->zone_name);
+	aevon_json_text(&json, "principal", request->principal);
+	aevon_json_text(&json, "granularity", request->granularity);
+	aevon_json_number(&json, "tail_events", int64_to_numeric(answer->tail_events));
+	push_freshness(&json);
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return JsonbPGetDatum(aevon_json_finish(&json));
 }
@@ -347,18 +352,18 @@ push_rule(AevonJson *json, const Request *request, const AevonRule *rule)
 
 	aevon_json_key(json, rule->name);
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
+	aevon_json_key(json, "values");
+	aevon_json_token(json, WJB_BEGIN_ARRAY);
+	visit_lines(request, rule, add_json_line, json);
+	aevon_json_token(json, WJB_END_ARRAY);
+	aevon_json_number(json, "skipped", int64_to_numeric(skipped_of(tally)));
 	aevon_json_number(json, "version", int64_to_numeric(rule->version));
+	if (request->question.slicing != NULL)
+		aevon_json_boolean(json, "complete", tally->complete);
 	aevon_json_key(json, "operators");
 	aevon_json_token(json, WJB_BEGIN_ARRAY);
 	for (int i = 0; i < rule->operator_count; i++)
 		aevon_json_text(json, NULL, rule->operators[i].name);
-	aevon_json_token(json, WJB_END_ARRAY);
-	aevon_json_number(json, "skipped", int64_to_numeric(skipped_of(tally)));
-	if (request->question.slicing != NULL)
-		aevon_json_boolean(json, "complete", tally->complete);
-	aevon_json_key(json, "values");
-	aevon_json_token(json, WJB_BEGIN_ARRAY);
-	visit_lines(request, rule, add_json_line, json);
 	aevon_json_token(json, WJB_END_ARRAY);
 	aevon_json_token(json, WJB_END_OBJECT);
 }
