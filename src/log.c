@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
@@ -54,6 +55,18 @@ static struct
 	LogPart    *parts;
 }			part_cache;
 
+/* The columns that every event has, as they lie at the front of its row. */
+typedef struct FixedColumns
+{
+	int64		stamp;
+	TimestampTz occurred_at;
+	TimestampTz ingested_at;
+	int32		part;
+	int32		tenant_key;
+	int32		principal_key;
+	int32		type_key;
+} FixedColumns;
+
 typedef struct PartScan
 {
 	Relation	heap;
@@ -66,7 +79,7 @@ typedef struct PartScan
 
 struct AevonLogScan
 {
-	AttrNumber	order;			/* parts are merged by this 64-bit column */
+	bool		by_stamp;		/* parts are merged by this, or by time */
 	int			count;
 	int			current;		/* the part that gave the last row */
 	PartScan   *parts;
@@ -80,7 +93,9 @@ static void begin_part(PartScan *part, const LogPart *where, LogIndex index,
 static void end_part(PartScan *part);
 static bool advance(PartScan *part);
 static PartScan *next_part(AevonLogScan *scan);
-static int64 slot_number(TupleTableSlot *slot, AttrNumber column);
+static int64 place_in_order(const AevonLogScan *scan, const PartScan *part);
+static const FixedColumns *fixed_columns(TupleTableSlot *slot);
+static const char *data_column(TupleTableSlot *slot);
 static void load_parts(void);
 static void load_part(Oid oid, LogPart *part);
 static int	compare_parts(const void *a, const void *b);
@@ -89,10 +104,8 @@ static void forget_parts(Datum argument, Oid relid);
 Jsonb *
 aevon_log_row_data(AevonLogRow *row)
 {
-	bool		isnull;
-
 	if (row->data == NULL)
-		row->data = DatumGetJsonbP(slot_getattr(row->slot, Anum_event_log_data, &isnull));
+		row->data = DatumGetJsonbP(PointerGetDatum(data_column(row->slot)));
 	return row->data;
 }
 
@@ -160,23 +173,22 @@ bool
 aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row)
 {
 	PartScan   *part;
-	TupleTableSlot *slot;
+	const FixedColumns *fixed;
 
 	CHECK_FOR_INTERRUPTS();
 	part = next_part(scan);
 	if (part == NULL)
 		return false;
 
-	slot = part->slot;
-	slot_getsomeattrs(slot, Anum_event_log_type_key);
-	row->stamp = DatumGetInt64(slot->tts_values[Anum_event_log_stamp - 1]);
-	row->occurred_at = DatumGetTimestampTz(slot->tts_values[Anum_event_log_occurred_at - 1]);
-	row->ingested_at = DatumGetTimestampTz(slot->tts_values[Anum_event_log_ingested_at - 1]);
-	row->part = DatumGetInt32(slot->tts_values[Anum_event_log_part - 1]);
-	row->tenant_key = DatumGetInt32(slot->tts_values[Anum_event_log_tenant_key - 1]);
-	row->principal_key = DatumGetInt32(slot->tts_values[Anum_event_log_principal_key - 1]);
-	row->type_key = DatumGetInt32(slot->tts_values[Anum_event_log_type_key - 1]);
-	row->slot = slot;
+	fixed = fixed_columns(part->slot);
+	row->stamp = fixed->stamp;
+	row->occurred_at = fixed->occurred_at;
+	row->ingested_at = fixed->ingested_at;
+	row->part = fixed->part;
+	row->tenant_key = fixed->tenant_key;
+	row->principal_key = fixed->principal_key;
+	row->type_key = fixed->type_key;
+	row->slot = part->slot;
 	row->data = NULL;
 	return true;
 }
@@ -202,7 +214,7 @@ aevon_log_max_stamp(void)
 
 		begin_part(&part, &part_cache.parts[i], INDEX_STAMP, SnapshotAny, NULL, 0);
 		if (index_getnext_slot(part.scan, BackwardScanDirection, part.slot))
-			greatest = Max(greatest, slot_number(part.slot, Anum_event_log_stamp));
+			greatest = Max(greatest, fixed_columns(part.slot)->stamp);
 		end_part(&part);
 	}
 	return greatest;
@@ -222,7 +234,7 @@ begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys)
 	AevonLogScan *scan = palloc0(sizeof(AevonLogScan));
 
 	load_parts();
-	scan->order = index == INDEX_STAMP ? Anum_event_log_stamp : Anum_event_log_occurred_at;
+	scan->by_stamp = index == INDEX_STAMP;
 	scan->nkeys = nkeys;
 	memcpy(scan->keys, keys, nkeys * sizeof(ScanKeyData));
 	scan->count = part_cache.count;
@@ -277,8 +289,7 @@ next_part(AevonLogScan *scan)
 			advance(part);
 		if (part->exhausted)
 			continue;
-		if (first == NULL ||
-			slot_number(part->slot, scan->order) < slot_number(first->slot, scan->order))
+		if (first == NULL || place_in_order(scan, part) < place_in_order(scan, first))
 		{
 			first = part;
 			scan->current = i;
@@ -287,13 +298,43 @@ next_part(AevonLogScan *scan)
 	return first;
 }
 
-/* A 64-bit column: a stamp or a time. */
 static int64
-slot_number(TupleTableSlot *slot, AttrNumber column)
+place_in_order(const AevonLogScan *scan, const PartScan *part)
 {
-	bool		isnull;
+	const FixedColumns *fixed = fixed_columns(part->slot);
 
-	return DatumGetInt64(slot_getattr(slot, column, &isnull));
+	return scan->by_stamp ? fixed->stamp : fixed->occurred_at;
+}
+
+/*
+ * Columns of fixed width that are never null lie where C puts them.  Taking
+ * a row apart column by column would cost more than all the rest that a tail
+ * does with the events of others.
+ */
+static const FixedColumns *
+fixed_columns(TupleTableSlot *slot)
+{
+	StaticAssertStmt(Anum_event_log_stamp == 1 && Anum_event_log_type_key == 7 &&
+					 Anum_event_log_event_id == 8,
+					 "the log's fixed columns come first");
+	return (const FixedColumns *) GETSTRUCT(ExecFetchSlotHeapTuple(slot, false, NULL));
+}
+
+/* It follows the event's id and hash, which are never null either. */
+static const char *
+data_column(TupleTableSlot *slot)
+{
+	const char *row = (const char *) fixed_columns(slot);
+	Size		at = offsetof(FixedColumns, type_key) + sizeof(int32);
+
+	StaticAssertStmt(Anum_event_log_data == Anum_event_log_event_id + 2,
+					 "the log's data come after its id and hash");
+	for (int column = Anum_event_log_event_id; column < Anum_event_log_data; column++)
+	{
+		at = att_align_pointer(at, TYPALIGN_INT, -1, row + at);
+		at = att_addlength_pointer(at, -1, row + at);
+	}
+	return row + att_align_pointer(at, TYPALIGN_INT, -1, row + at);
 }
 
 static void
