@@ -32,6 +32,7 @@ static bool decode_head(const bytea *state, bool quantiles, AevonPacked *out, co
 						const char **end);
 static void decode_entries(AevonPacked *out, int64 from, int64 until, const char **at,
 						   const char *end);
+static void skip_partial(const char **at, const char *end);
 static void merge_sketches(AevonPartial *into, const AevonPartial *from);
 static void encode_entry(StringInfo buf, const AevonPacked *packed, int at);
 static void encode_partial(StringInfo buf, const AevonPartial *partial,
@@ -307,7 +308,7 @@ decode_head(const bytea *state, bool quantiles, AevonPacked *out, const char **a
 	return (flags & (HAS_QUANTILES | HAS_DISTINCT)) != 0;
 }
 
-/* The entries before `until`; only those from `from` on with quantiles. */
+/* The entries in [from, until); out->count is their number. */
 static void
 decode_entries(AevonPacked *out, int64 from, int64 until, const char **at, const char *end)
 {
@@ -318,20 +319,27 @@ decode_entries(AevonPacked *out, int64 from, int64 until, const char **at, const
 		return;
 	out->capacity = count + 4;
 	out->entries = palloc(out->capacity * sizeof(AevonPackedEntry));
-	for (out->count = 0; out->count < count; out->count++)
+	out->count = 0;
+	for (int i = 0; i < count; i++)
 	{
 		AevonPackedEntry *entry = &out->entries[out->count];
 
 		window += (int64) aevon_varint_get(at, end);
 		if (window >= until)
 			return;
+		if (window < from)
+		{
+			skip_partial(at, end);
+			continue;
+		}
 		entry->window = window;
 		entry->bytes = out->keep_bytes ? *at : NULL;
-		decode_partial(at, end, &entry->partial, &out->merged, window >= from);
+		decode_partial(at, end, &entry->partial, &out->merged, true);
 		if (entry->bytes != NULL)
 			entry->length = (int) (*at - entry->bytes);
+		out->count++;
 	}
-	if (count == 1)
+	if (count == 1 && out->count == 1)
 		merge_sketches(&out->entries[0].partial, &out->merged);
 }
 
@@ -461,6 +469,33 @@ decode_partial(const char **at, const char *end, AevonPartial *out, const AevonP
 	out->max_stamp = out->min_stamp + (int64) aevon_varint_get(at, end);
 	out->min_ingested = aevon_varint_get_signed(at, end) + (base ? base->min_ingested : 0);
 	out->max_ingested = out->min_ingested + (int64) aevon_varint_get(at, end);
+}
+
+/* Step over what decode_partial would read: most of it need not be looked at. */
+static void
+skip_partial(const char **at, const char *end)
+{
+	uint8		flags = *at < end ? (uint8) **at : 0;
+	int			numbers = 0;
+	AevonPartial skipped;
+
+	if (*at >= end || (flags & (HAS_LAST | HAS_QUANTILES | HAS_DISTINCT)) != 0)
+	{
+		decode_partial(at, end, &skipped, NULL, false);
+		return;
+	}
+	(*at)++;
+	aevon_varint_skip(at, end);
+	if (flags & HAS_SKIPPED)
+		aevon_varint_skip(at, end);
+	if (flags & HAS_LATE)
+		aevon_varint_skip(at, end);
+	if (flags & HAS_VALUE)
+		numbers = flags & ONE_VALUE ? 1 : 3;
+	for (int i = 0; i < numbers; i++)
+		aevon_decimal_skip(at, end);
+	for (int i = 0; i < 4; i++)
+		aevon_varint_skip(at, end);
 }
 
 static void

@@ -122,8 +122,7 @@ extern void aevon_packed_decode(const bytea *state, bool merged_only, AevonPacke
 extern bool aevon_packed_decode_head(const bytea *state, AevonPacked *out);
 
 /*
- * The entries before `until`, those before `from` without their quantiles, and
- * the merged state without its own.
+ * The entries in [from, until), and the merged state without its quantiles.
  */
 extern void aevon_packed_decode_span(const bytea *state, int64 from, int64 until,
 									 AevonPacked *out);

@@ -53,10 +53,10 @@ static void take_apart(Numeric value, NumericParts *parts);
 static bool within_digit_limit(const NumericParts *parts);
 static bool fixed_from_parts(const NumericParts *parts, AevonDecimal *out);
 static void strip_zeros(AevonDecimal *value);
-static int128 power_of_ten(int exponent);
-static bool rescale(int128 mantissa, int by, int128 *out);
-static bool align(const AevonDecimal *a, const AevonDecimal *b, int128 *x, int128 *y,
-				  int *scale);
+static inline int128 power_of_ten(int exponent);
+static inline bool rescale(int128 mantissa, int by, int128 *out);
+static inline bool align(const AevonDecimal *a, const AevonDecimal *b, int128 *x, int128 *y,
+						 int *scale);
 static Numeric numeric_from_fixed(int128 mantissa, int scale);
 
 bool
@@ -248,6 +248,24 @@ aevon_decimal_decode(const char **at, const char *end, AevonDecimal *out)
 		aevon_varint_corrupted();
 }
 
+void
+aevon_decimal_skip(const char **at, const char *end)
+{
+	uint64		length;
+
+	if (*at >= end)
+		aevon_varint_corrupted();
+	if ((uint8) *(*at)++ != BIG_TAG)
+	{
+		aevon_varint_skip(at, end);
+		return;
+	}
+	length = aevon_varint_get(at, end);
+	if (length > end - *at)
+		aevon_varint_corrupted();
+	*at += length;
+}
+
 /*
  * Is this a numeric as aevon_decimal_encode writes it?  PostgreSQL's functions
  * trust what they are given: a wrong one may make them read astray or never
@@ -390,28 +408,41 @@ strip_zeros(AevonDecimal *value)
 	}
 }
 
-static int128
+/* 0 <= exponent <= 38 */
+static inline int128
 power_of_ten(int exponent)
 {
-	int128		power = 1;
+	static const int64 powers[] = {
+		INT64CONST(1), INT64CONST(10), INT64CONST(100), INT64CONST(1000), INT64CONST(10000),
+		INT64CONST(100000), INT64CONST(1000000), INT64CONST(10000000), INT64CONST(100000000),
+		INT64CONST(1000000000), INT64CONST(10000000000), INT64CONST(100000000000),
+		INT64CONST(1000000000000), INT64CONST(10000000000000), INT64CONST(100000000000000),
+		INT64CONST(1000000000000000), INT64CONST(10000000000000000),
+		INT64CONST(100000000000000000), INT64CONST(1000000000000000000)
+	};
+	int128		power = powers[Min(exponent, 18)];
 
-	while (exponent-- > 0)
-		power *= 10;
+	if (exponent > 18)
+		power *= powers[Min(exponent - 18, 18)];
+	if (exponent > 36)
+		power *= powers[exponent - 36];
 	return power;
 }
 
 /* mantissa * 10^by, or false if that overflows. */
-static bool
+static inline bool
 rescale(int128 mantissa, int by, int128 *out)
 {
 	*out = mantissa;
+	if (by == 0)
+		return true;
 	if (by > 38)
 		return mantissa == 0;
-	return by == 0 || !__builtin_mul_overflow(mantissa, power_of_ten(by), out);
+	return !__builtin_mul_overflow(mantissa, power_of_ten(by), out);
 }
 
 /* Two fixed-point numbers at their common scale. */
-static bool
+static inline bool
 align(const AevonDecimal *a, const AevonDecimal *b, int128 *x, int128 *y, int *scale)
 {
 	*scale = Max(a->scale, b->scale);

@@ -56,4 +56,7 @@ extern void aevon_decimal_normalize(AevonDecimal *value);
 extern void aevon_decimal_encode(StringInfo buf, const AevonDecimal *value);
 extern void aevon_decimal_decode(const char **at, const char *end, AevonDecimal *out);
 
+/* Step over one, without looking whether it is right. */
+extern void aevon_decimal_skip(const char **at, const char *end);
+
 #endif							/* AEVON_DECIMAL_H */

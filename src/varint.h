@@ -37,6 +37,7 @@ aevon_varint_put_signed(StringInfo buf, int128 value)
 static inline uint64
 aevon_varint_get(const char **at, const char *end)
 {
+	const char *next = *at;
 	uint64		value = 0;
 	int			shift = 0;
 
@@ -44,34 +45,58 @@ aevon_varint_get(const char **at, const char *end)
 	{
 		uint8		byte;
 
-		if (*at >= end || shift > 63)
+		if (next >= end || shift > 63)
 			aevon_varint_corrupted();
-		byte = (uint8) *(*at)++;
+		byte = (uint8) *next++;
 		value |= (uint64) (byte & 0x7f) << shift;
 		if (byte < 0x80)
-			return value;
+			break;
 		shift += 7;
 	}
+	*at = next;
+	return value;
 }
 
+/* Few numbers are wide: most of it is done with 64 bits. */
 static inline uint128
 aevon_varint_get_wide(const char **at, const char *end)
 {
-	uint128		value = 0;
+	const char *next = *at;
+	uint64		low = 0;
+	uint128		value;
 	int			shift = 0;
+	uint8		byte;
 
-	for (;;)
+	do
 	{
-		uint8		byte;
-
-		if (*at >= end || shift > 127)
+		if (next >= end)
 			aevon_varint_corrupted();
-		byte = (uint8) *(*at)++;
+		byte = (uint8) *next++;
+		low |= (uint64) (byte & 0x7f) << shift;
+		shift += 7;
+	} while (byte >= 0x80 && shift < 63);
+	value = low;
+	while (byte >= 0x80)
+	{
+		if (next >= end || shift > 127)
+			aevon_varint_corrupted();
+		byte = (uint8) *next++;
 		value |= (uint128) (byte & 0x7f) << shift;
-		if (byte < 0x80)
-			return value;
 		shift += 7;
 	}
+	*at = next;
+	return value;
+}
+
+/* Step over one. */
+static inline void
+aevon_varint_skip(const char **at, const char *end)
+{
+	do
+	{
+		if (*at >= end)
+			aevon_varint_corrupted();
+	} while (*(*at)++ & 0x80);
 }
 
 static inline int64
