@@ -23,6 +23,14 @@ FROM unnest(ARRAY[$$'r'$$, $$'r', 0$$, $$'r', -1$$, $$'r', 100001$$, $$'r', NULL
 SELECT aevon_windows('slice', group_by => '{c}');
 SELECT aevon_windows('slice', rule => 'r', group_by => '{c}');
 SELECT aevon_windows('slice', rule => 'none', group_by => '{c}');
+-- names of any length are shown in part
+SELECT call, length(r) < 200 AS short, left(r, 80) AS refusal FROM unnest(ARRAY[$$aevon_windows('slice', rule => 'r', group_by => ARRAY[%1$L])$$, $$aevon_windows('slice', rule => 'r', group_by => ARRAY[%1$L, %1$L])$$,
+	$$aevon_windows('slice', rule => 'r', dims => jsonb_build_object(%1$L, 1))$$, $$aevon_windows('slice', rule => 'r', dims => jsonb_build_object(%1$L, '{}'::jsonb))$$,
+	$$aevon_state('slice', rule => 'r', group_by => ARRAY[%1$L])$$, $$aevon_top('slice', 'r', of => %1$L)$$, $$aevon_top('slice', 'r', by => %1$L)$$, $$aevon_top('slice', 'r', dims => jsonb_build_object(%1$L, 1))$$,
+	$$aevon_history('slice', NULL, 'r', dims => jsonb_build_object(%1$L, 1))$$, $$aevon_explain('slice', NULL, 'r', '2024-03-01', dims => jsonb_build_object(%1$L, 1))$$,
+	$$aevon_define_rule('q', 'use', '{count}', dimensions => '{"a": "a"}', rollups => ARRAY[%1$L])$$, $$aevon_define_rule('q', 'use', '{count}', dimensions => jsonb_build_object(%1$L, 'a'))$$,
+	$$aevon_define_rule('q', 'use', ARRAY[%1$L])$$, $$aevon_define_rule('q', 'use', ARRAY['p50', 'p' || %1$L])$$]) call
+	CROSS JOIN LATERAL aevon_test.try(format('SELECT ' || call, repeat('x', 100000))) r;
 -- groups times windows are bounded, and groups alone; the ranked are not
 SET aevon.max_windows = 19;
 SELECT aevon_test.try($$SELECT aevon_windows('slice', group_by => '{a}')$$);

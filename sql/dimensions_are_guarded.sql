@@ -8,7 +8,7 @@
 SELECT aevon_test.sweep();
 SELECT aevon_define_rule('calls', 'call', '{sum,count}', 'ms', dimensions => '{"host": "host", "path": "path"}', tenant => 'guard');
 CREATE VIEW kept AS SELECT c.series_full, c.series_count, (SELECT count(*) FROM aevon.series s WHERE s.measure_key = c.measure_key AND s.dims <> '{}') AS counted
-	FROM aevon.sweep_checkpoints c JOIN aevon.rules r USING (measure_key) JOIN aevon.tenants t ON t.tenant_key = r.tenant_key WHERE tenant = 'guard';
+	FROM aevon.series_counts c JOIN aevon.rules r USING (measure_key) JOIN aevon.tenants t ON t.tenant_key = r.tenant_key WHERE tenant = 'guard';
 CREATE VIEW shown AS SELECT principal, dims, sum(event_count) AS events, sum(sum) FROM aevon.pre_aggregates WHERE tenant = 'guard' GROUP BY 1, 2;
 CREATE FUNCTION call(first integer, last integer, hosts integer) RETURNS bigint LANGUAGE sql AS $$
 	SELECT accepted FROM aevon_ingest_batch('guard', (SELECT jsonb_agg(jsonb_build_object('principal', 'p' || i % 2, 'event_id', 'e' || i, 'event_type', 'call',
@@ -60,7 +60,7 @@ ROLLBACK;
 BEGIN;
 DELETE FROM aevon.buckets_1m b USING aevon.series s WHERE s.series_key = b.series_key AND s.dims = '{"host": "h1", "path": "/1"}';
 DELETE FROM aevon.buckets_1d b USING aevon.series s WHERE s.series_key = b.series_key AND s.dims = '{"host": "h1", "path": "/1"}';
-UPDATE aevon.sweep_checkpoints SET series_count = series_count + 3 WHERE series_full;
+UPDATE aevon.series_counts SET series_count = series_count + 3 WHERE series_full;
 SELECT rule, principal, what, coalesce(stored, recomputed)->'dims' AS dims, count(*), count(stored) AS stored FROM aevon_verify('calls') GROUP BY 1, 2, 3, 4 ORDER BY 3, 2, 4;
 SELECT count(*) > 0 FROM aevon_verify('calls', repair => true);
 SELECT * FROM aevon_verify('calls');

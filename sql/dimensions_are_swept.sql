@@ -73,4 +73,4 @@ SELECT aevon_rebuild(r, 'dims') FROM unnest('{one,two,three,none}'::text[]) r;
 SELECT aevon_test.sweep(100);
 SELECT * FROM aevon_test.dimension_differences('dims');
 SELECT series_full, series_count = (SELECT count(*) FROM aevon.series s WHERE s.measure_key = c.measure_key AND s.dims <> '{}') AS counted
-FROM aevon.sweep_checkpoints c JOIN aevon.rules r USING (measure_key) JOIN aevon.tenants t ON t.tenant_key = r.tenant_key WHERE tenant = 'dims';
+FROM aevon.series_counts c JOIN aevon.rules r USING (measure_key) JOIN aevon.tenants t ON t.tenant_key = r.tenant_key WHERE tenant = 'dims';

@@ -38,7 +38,7 @@ SELECT aevon_void('past', 'p1', 'e7', 'a test');
 SELECT aevon_void('past', 'p0', 'e26', 'a test');
 SELECT aevon_test.sweep();
 SELECT aevon_snapshot() > 0;
-SELECT series_full FROM aevon.sweep_checkpoints JOIN aevon.rules USING (measure_key) WHERE name = 'spent';
+SELECT series_full FROM aevon.series_counts JOIN aevon.rules USING (measure_key) WHERE name = 'spent';
 SELECT * FROM aevon_test.dimension_differences('past');
 SELECT count(*), sum(revisions) AS revisions, bool_and(explained) AS explained, bool_and(adds_up) AS adds_up FROM untold;
 SELECT dims, day, revision, status, event_count, value, delta, events, explained, changes FROM told WHERE principal IS NULL AND day = '2024-05-02' ORDER BY 1, 2, 3;

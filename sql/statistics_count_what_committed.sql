@@ -102,6 +102,9 @@ SELECT count(aevon_state('stat_a', 'p', 'stat_spent', since => '2024-05-01 00:00
 SELECT aevon_state('stat_a', 'p', 'nonesuch');
 SELECT count(*) FROM aevon_windows('stat_a');
 SELECT count(*) FROM aevon_events('stat_a', 'p');
+SELECT count(*) FROM aevon_explain('stat_a', 'p', 'stat_spent', '2024-05-02', max_rows => 1);
+SELECT count(*) FROM aevon_explain('stat_a', 'p', 'nonesuch', '2024-05-02');
+SELECT count(*) FROM aevon_daily_metrics('stat_a', 'p', 'stat_spent', since => '2024-05-02', until => '2024-05-02');
 SELECT function, call_count, total_ms > 0 AS total, mean_ms BETWEEN p50_ms / 50 AND max_ms AS mean, p50_ms <= p95_ms AND p95_ms <= p99_ms AND p99_ms <= max_ms AS ordered
 FROM aevon.stat_query WHERE function <> 'aevon_top' ORDER BY function;
 SELECT tenant, rule, version, state, series_count, event_count, skipped_count, late_count, read_count FROM aevon.stat_rule WHERE tenant = 'stat_a';

@@ -7,6 +7,7 @@
 #include "lib/stringinfo.h"
 
 #include "asked.h"
+#include "errors.h"
 
 static AevonGrouping read_names(const AevonRule *rule, const Jsonb *dims, bool *other);
 static bool is_other(const JsonbValue *value);
@@ -63,7 +64,8 @@ read_names(const AevonRule *rule, const Jsonb *dims, bool *other)
 		if (dimension < 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("rule \"%s\" has no dimension \"%s\"", rule->name, name),
+					 errmsg("rule \"%s\" has no dimension \"%s\"", rule->name,
+							aevon_error_excerpt(name)),
 					 rule->measure->dimension_count == 0 ? 0 :
 					 errhint("It has %s.", list_names(rule->measure, ~(uint32) 0))));
 		if (!IsAJsonbScalar(&item))

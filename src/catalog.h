@@ -46,6 +46,8 @@ typedef enum AevonRelation
 	AEVON_SWEEP_CHECKPOINTS,
 	AEVON_SERIES,
 	AEVON_SERIES_SUBJECT,
+	AEVON_SERIES_COUNTS,
+	AEVON_SERIES_COUNTS_KEY,
 	AEVON_BUCKETS_1M,
 	AEVON_BUCKETS_1M_KEY,
 	AEVON_BUCKETS_1H,
@@ -123,9 +125,7 @@ extern bool aevon_catalog_installed(void);
 #define Anum_sweep_checkpoints_measure_key 4
 #define Anum_sweep_checkpoints_caught_up 5
 #define Anum_sweep_checkpoints_xip 6
-#define Anum_sweep_checkpoints_full 7
-#define Anum_sweep_checkpoints_series_count 8
-#define Natts_sweep_checkpoints 8
+#define Natts_sweep_checkpoints 6
 
 #define Anum_measures_measure_key 1
 #define Anum_measures_tenant_key 2
@@ -156,6 +156,11 @@ extern bool aevon_catalog_installed(void);
 #define Anum_series_dims 7
 #define Anum_series_made_xmax 8
 #define Natts_series 8
+
+#define Anum_series_counts_series_count 1
+#define Anum_series_counts_measure_key 2
+#define Anum_series_counts_tenant_key 3
+#define Anum_series_counts_full 4
 
 /* buckets_1m, buckets_1h and buckets_1d alike */
 #define Anum_buckets_series_key 1

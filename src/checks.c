@@ -381,33 +381,38 @@ check_lateness(Examination *ex)
 												 * the same */
 }
 
-/* The measure that is nearest to what it may have of series with dimension values. */
+/* The tenant and measure nearest to what it may have of series with dimension values. */
 static void
 check_series(Examination *ex)
 {
 	AevonCheck *check = add_check(ex, "series",
-								  "Combinations new to a tenant are folded together past it: take out a dimension with many values, or raise aevon.max_series_per_rule and call aevon_rebuild().");
+								  "Combinations new to the tenant are folded together past it: take out a dimension with many values, or raise aevon.max_series_per_rule and call aevon_rebuild().");
 	const AevonRuleSet *rules = aevon_rule_load(ex->snapshot);
-	int			count;
-	AevonCheckpoint *checkpoints = aevon_cut_read_checkpoints(ex->snapshot, &count);
+	Datum		values[2] = {BoolGetDatum(ex->scope->whole), aevon_scope_array(ex->scope)};
+	const AevonMeasure *full = NULL;
 	int64		most = 0;
-	bool		full = false;
+	bool		isnull;
 
-	for (int i = 0; i < count; i++)
+	aevon_catalog_connect();
+	aevon_catalog_run(AEVON_QUERY_FULLEST_SERIES, values, NULL, true);
+	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		const AevonMeasure *measure = live_measure(rules, checkpoints[i].measure_key);
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		const AevonMeasure *measure =
+			live_measure(rules, DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull)));
 
-		if (measure == NULL || !aevon_scope_counts(ex->scope, measure->tenant_key))
+		if (measure == NULL)
 			continue;
-		most = Max(most, checkpoints[i].series_count);
-		if (checkpoints[i].series_full && !full)
-		{
-			full = true;
-			check->detail = full_detail(ex, rules, measure);
-		}
+		most = Max(most, DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull)));
+		if (DatumGetBool(SPI_getbinval(row, desc, 3, &isnull)))
+			full = measure;
 	}
+	aevon_catalog_finish();
+	if (full != NULL)
+		check->detail = full_detail(ex, rules, full);
 	judge(check, (double) most / Max(aevon_max_series_per_rule, 1), aevon_alert_series_share, "share");
-	if (full && check->threshold >= 0)
+	if (full != NULL && check->threshold >= 0)
 		check->health = AEVON_HEALTH_CRITICAL;
 }
 

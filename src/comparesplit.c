@@ -195,7 +195,6 @@ visit_piece(Splitting *state, int64 at, int part, int parts, PieceVisitor visito
 	AevonRecount recount = *subject->recount;
 	AevonSplit	split = {
 		.store = subject->store,
-		.series_full = subject->series_full,
 		.unit = AEVON_MINUTE,
 		.part = part,
 		.parts = parts,

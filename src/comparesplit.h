@@ -18,7 +18,6 @@ typedef struct AevonSplitSubject
 	AevonStore *store;
 	const AevonMeasure *measure;
 	const AevonRecount *recount;
-	bool		series_full;	/* of the measure's checkpoint */
 } AevonSplitSubject;
 
 /*

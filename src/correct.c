@@ -292,7 +292,6 @@ find_corrected(Correcting *state, AevonStore *store, int measure, const Target *
 	AevonRecount recount = recount_of(state, target);
 	AevonSplit	split = {
 		.store = store,
-		.series_full = state->correction->folded[measure].series_full,
 		.unit = AEVON_MINUTE,
 		.parts = 1,
 		.table = aevon_dims_table_create(),

@@ -13,7 +13,6 @@
 #include "utils/snapshot.h"
 
 #include "cut.h"
-#include "groups.h"
 #include "rule.h"
 
 typedef struct AevonCorrection
@@ -23,7 +22,6 @@ typedef struct AevonCorrection
 	const AevonCut *after;		/* and from now on; its events are written */
 	int			count;
 	const AevonMeasure **measures;
-	const AevonFolded *folded;	/* of each: are its series full? */
 } AevonCorrection;
 
 /*

@@ -208,8 +208,6 @@ lock_checkpoints(AevonQuery query, int *count)
 		checkpoints[i].cut = aevon_cut_from_datums(SPI_getbinval(tuple, descriptor, 2, &isnull),
 												   SPI_getbinval(tuple, descriptor, 3, &isnull));
 		checkpoints[i].caught_up = DatumGetBool(SPI_getbinval(tuple, descriptor, 4, &isnull));
-		checkpoints[i].series_full = DatumGetBool(SPI_getbinval(tuple, descriptor, 5, &isnull));
-		checkpoints[i].series_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 6, &isnull));
 	}
 	return checkpoints;
 }
@@ -259,10 +257,6 @@ checkpoint_from_slot(TupleTableSlot *slot, AevonCheckpoint *checkpoint)
 		DatumGetBool(slot_getattr(slot, Anum_sweep_checkpoints_caught_up, &isnull));
 	checkpoint->event_count =
 		DatumGetInt64(slot_getattr(slot, Anum_sweep_checkpoints_event_count, &isnull));
-	checkpoint->series_full =
-		DatumGetBool(slot_getattr(slot, Anum_sweep_checkpoints_full, &isnull));
-	checkpoint->series_count =
-		DatumGetInt64(slot_getattr(slot, Anum_sweep_checkpoints_series_count, &isnull));
 	swept_at = slot_getattr(slot, Anum_sweep_checkpoints_swept_at, &never);
 	checkpoint->swept_at = never ? 0 : DatumGetTimestampTz(swept_at);
 	checkpoint->cut =

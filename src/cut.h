@@ -74,8 +74,6 @@ typedef struct AevonCheckpoint
 	bool		caught_up;
 	TimestampTz swept_at;		/* 0: never */
 	int64		event_count;	/* events folded so far */
-	int64		series_count;	/* with dimension values */
-	bool		series_full;	/* no series for new combinations (dims.h) */
 	AevonCut   *cut;
 } AevonCheckpoint;
 

@@ -227,6 +227,7 @@ put_rule(void *context, const AevonRule *rule, const AevonDims *dims,
 	const AevonDays *days = question->days;
 	Label		label;
 
+	aevon_stats_count_rule(rule->rule_key);
 	label.tenant = CStringGetTextDatum(days->tenant);
 	label.whole_tenant = days->principal == NULL;
 	label.principal = label.whole_tenant ? (Datum) 0 : CStringGetTextDatum(days->principal);

@@ -15,7 +15,7 @@
  *
  * Too many combinations are folded together, as "other": past the guard
  * (aevon.max_series_per_rule) the sweep makes no series for combinations that
- * the tenant has none for.  Once a measure is full it stays so; an event then
+ * the tenant has none for.  Once a tenant is full it stays so; an event then
  * belongs to its own combination if the tenant's series of that exists, else
  * to the other one.  A string of more than AEVON_MAX_DIMENSION_BYTES always
  * does.  Layer 2.

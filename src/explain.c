@@ -99,7 +99,6 @@ typedef struct Explainer
 	AevonStore *store;
 	AevonDims  *dims;			/* NULL: every event */
 	AevonSeriesFilter *filter;
-	bool		series_full;	/* of the measure */
 	AevonVoids *voids;
 	AevonCut   *before;			/* both NULL: the whole day */
 	AevonCut   *after;
@@ -118,7 +117,6 @@ PG_FUNCTION_INFO_V1(aevon_explain_sql);
 static void unpack_request(FunctionCallInfo fcinfo, ExplainRequest *request);
 static void refuse_bad_page(const ExplainRequest *request);
 static void explain(Explainer *explainer);
-static void begin_dims(Explainer *explainer);
 static void load_cuts(Explainer *explainer);
 static AevonCut *read_cut(int64 series_key, DateADT day, int32 revision, bool exact);
 static void raise_unknown_revision(const ExplainRequest *request) pg_attribute_noreturn();
@@ -207,13 +205,13 @@ explain(Explainer *explainer)
 	aevon_access_enter(&access);
 	rule = linitial(aevon_rule_select(aevon_rule_load(GetActiveSnapshot()),
 									  explainer->subject.tenant_key, request->rule));
+	aevon_stats_count_rule(rule->rule_key);
 	explainer->measure = rule->measure;
 	explainer->snapshot = GetActiveSnapshot();
 	explainer->store = aevon_store_open(explainer->snapshot, false);
 	explainer->dims = aevon_asked_dims(aevon_dims_table_create(), rule, &explainer->subject,
 									   request->dims);
-	if (explainer->dims != NULL)
-		begin_dims(explainer);
+	explainer->filter = aevon_seriesfilter_create(explainer->store, explainer->dims);
 	if (request->revision > 0)
 		load_cuts(explainer);
 	explainer->start.occurred_at = DT_NOBEGIN;
@@ -223,20 +221,6 @@ explain(Explainer *explainer)
 		find_events(explainer);
 	aevon_store_close(explainer->store);
 	aevon_access_leave(&access);
-}
-
-static void
-begin_dims(Explainer *explainer)
-{
-	int			count;
-	AevonCheckpoint *checkpoints = aevon_cut_read_checkpoints(explainer->snapshot, &count);
-
-	explainer->filter = aevon_seriesfilter_create(explainer->store, explainer->dims);
-	for (int i = 0; i < count; i++)
-	{
-		if (checkpoints[i].measure_key == explainer->measure->measure_key)
-			explainer->series_full = checkpoints[i].series_full;
-	}
 }
 
 static void
@@ -557,7 +541,7 @@ static bool
 belongs_at(Explainer *explainer, AevonLogRow *row, const AevonCut *cut)
 {
 	if (cut == NULL)
-		return aevon_seriesfilter_accepts_now(explainer->filter, row, explainer->series_full);
+		return aevon_seriesfilter_accepts_now(explainer->filter, row);
 	return aevon_seriesfilter_accepts(explainer->filter, row, cut->xmax);
 }
 

@@ -107,7 +107,7 @@ static int64 write_passes(AevonGroups *groups, AevonStore *store);
 static FoldGroup **list_groups(AevonGroups *groups, int *count);
 static void settle_combinations(AevonGroups *groups, AevonStore *store, FoldGroup **list,
 								int count);
-static bool admits_series(AevonFolded *folded, int64 coming);
+static bool admits_series(AevonFolded *folded, AevonSeriesCount *count);
 static int	count_new_rollups(AevonGroups *groups, AevonStore *store, AevonDims *dims);
 static int64 write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count,
 						const Pass *pass);
@@ -116,6 +116,7 @@ static int	choose_groups(AevonGroups *groups, FoldGroup **list, int count, const
 static int	merge_minutes(FoldGroup **groups, int count, bool last, AevonWindowState *states);
 static int	write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 						 AevonWindowState *states, int count);
+static void count_series(AevonStore *store, const AevonMeasure *measure, int32 tenant_key);
 static AevonWindowState *coarser(const AevonWindowState *states, int *count, int64 unit);
 static bool same_series(const FoldGroup *a, const FoldGroup *b);
 static int	compare_combinations(const void *a, const void *b);
@@ -211,6 +212,7 @@ aevon_groups_write(AevonGroups *groups)
 	outer = MemoryContextSwitchTo(groups->work);
 	store = aevon_store_open(GetActiveSnapshot(), true);
 	written = write_passes(groups, store);
+	aevon_store_save_series_counts(store);
 	aevon_store_close(store);
 	MemoryContextSwitchTo(outer);
 	PopActiveSnapshot();
@@ -282,8 +284,6 @@ list_groups(AevonGroups *groups, int *count)
 static void
 settle_combinations(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count)
 {
-	int64	   *coming = palloc0(groups->count * sizeof(int64));
-
 	qsort(list, count, sizeof(FoldGroup *), compare_combinations);
 	for (int first = 0, end; first < count; first = end)
 	{
@@ -291,6 +291,7 @@ settle_combinations(AevonGroups *groups, AevonStore *store, FoldGroup **list, in
 		AevonFolded *folded = &groups->measures[key->measure];
 		AevonDims  *dims = key->dims;
 		AevonDims  *effective;
+		AevonSeriesCount *series;
 		int			subjects = 1;
 
 		for (end = first + 1; end < count && list[end]->key.measure == key->measure &&
@@ -298,26 +299,29 @@ settle_combinations(AevonGroups *groups, AevonStore *store, FoldGroup **list, in
 			subjects += list[end]->key.principal_key != list[end - 1]->key.principal_key;
 		if (dims == NULL)
 			continue;
-		if (!aevon_store_has_combination(store, dims) &&
-			admits_series(folded, coming[key->measure]))
+		series = aevon_store_series_count(store, folded->measure, dims->tenant_key);
+		if (!aevon_store_has_combination(store, dims) && admits_series(folded, series))
 		{
 			dims->member = true;
-			coming[key->measure] += 1 + subjects + count_new_rollups(groups, store, dims);
+			series->coming += 1 + subjects + count_new_rollups(groups, store, dims);
 		}
-		effective = aevon_store_effective_dims(store, groups->dims, dims, folded->series_full);
+		effective = aevon_store_effective_dims(store, groups->dims, dims);
 		for (int i = first; i < end; i++)
 			list[i]->key.dims = effective;
 	}
-	pfree(coming);
 }
 
 /* May a new combination get series?  Once the answer is no, it stays so. */
 static bool
-admits_series(AevonFolded *folded, int64 coming)
+admits_series(AevonFolded *folded, AevonSeriesCount *count)
 {
-	if (folded->series_count + coming >= aevon_max_series_per_rule)
-		folded->series_full = true;
-	return !folded->series_full;
+	if (!count->full && count->count + count->coming >= aevon_max_series_per_rule)
+	{
+		count->full = count->changed = true;
+		if (folded->full_tenants++ == 0)
+			folded->full_tenant_key = count->key.tenant_key;
+	}
+	return !count->full;
 }
 
 /* The roll-ups that a new combination will add. */
@@ -453,7 +457,7 @@ write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 
 	CHECK_FOR_INTERRUPTS();
 	if (made && group->dims != NULL)
-		folded->series_count++;
+		count_series(store, folded->measure, group->tenant_key);
 	for (where.tier = AEVON_TIER_1H; where.tier < AEVON_TIER_COUNT; where.tier++)
 	{
 		if (!aevon_tier_kept(where.tier, folded->measure, group->subject_key,
@@ -466,6 +470,15 @@ write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 	for (int i = 0; i < count; i++)
 		aevon_store_touch(store, series_key, states[i].window);
 	return written;
+}
+
+static void
+count_series(AevonStore *store, const AevonMeasure *measure, int32 tenant_key)
+{
+	AevonSeriesCount *count = aevon_store_series_count(store, measure, tenant_key);
+
+	count->count++;
+	count->changed = true;
 }
 
 /* The states merged by windows `unit` times as long. */

@@ -21,8 +21,9 @@ typedef struct AevonFolded
 {
 	const AevonMeasure *measure;
 	int64		matched;		/* events that counted */
-	int64		series_count;	/* series with dimension values */
-	bool		series_full;	/* no series for new combinations (dims.h) */
+	int			full_tenants;	/* that the groups have found full, so that new
+								 * combinations get no series (dims.h) */
+	int32		full_tenant_key;	/* the first of them */
 } AevonFolded;
 
 typedef struct AevonGroups AevonGroups;
@@ -30,8 +31,8 @@ typedef struct AevonGroups AevonGroups;
 /*
  * For `count` measures; series are made by a sweep to a cut of `xmax`.  Memory
  * is that of a context under the current one.
- * The measures belong to the caller, and outlive the groups; series_count and
- * series_full are kept up to date from what they are.
+ * The measures belong to the caller, and outlive the groups; the caller sets
+ * full_tenants to 0 when it has told of them.
  */
 extern AevonGroups *aevon_groups_create(AevonFolded *measures, int count, int64 xmax);
 extern void aevon_groups_delete(AevonGroups *groups);
@@ -45,8 +46,8 @@ extern bool aevon_groups_full(const AevonGroups *groups);
 /*
  * Merge all groups into the buckets, and forget them; the number of rows
  * written.  Pushes a snapshot of its own; the caller holds the checkpoints of
- * the measures.  Combinations that are new to a tenant get series up to
- * aevon.max_series_per_rule.
+ * the measures and is connected to SPI.  Combinations that are new to a tenant
+ * get series up to aevon.max_series_per_rule of that tenant.
  */
 extern int64 aevon_groups_write(AevonGroups *groups);
 

@@ -185,8 +185,8 @@ define_limits(void)
 							&aevon_max_windows, 100000, 1, INT_MAX / 8,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("aevon.max_series_per_rule",
-							"Number of series with dimension values past which a rule makes none for new combinations.",
-							"Events of combinations that a tenant has no series for are then folded together as __other__, until the rule is rebuilt.",
+							"Number of a tenant's series with dimension values past which a rule makes none for its new combinations.",
+							"Events of combinations that the tenant has no series for are then folded together as __other__, until the rule is rebuilt.",
 							&aevon_max_series_per_rule, 100000, 0, 1000000000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 }

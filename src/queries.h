@@ -7,7 +7,7 @@
  */
 /* *INDENT-OFF* */
 AEVON_QUERY(LOCK_CHECKPOINTS,
-	"SELECT c.measure_key, c.cut_xmax, c.cut_xip, c.caught_up, c.series_full, c.series_count"
+	"SELECT c.measure_key, c.cut_xmax, c.cut_xip, c.caught_up"
 	" FROM aevon.sweep_checkpoints c WHERE c.measure_key OPERATOR(pg_catalog.>) 0"
 	" AND EXISTS (SELECT FROM aevon.rules r"
 	" WHERE r.measure_key OPERATOR(pg_catalog.=) c.measure_key"
@@ -19,10 +19,14 @@ AEVON_QUERY(LOCK_ALL_CHECKPOINTS,
 	" ORDER BY c.measure_key FOR UPDATE OF c")
 AEVON_QUERY(MOVE_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = $2, cut_xip = $3, caught_up = $4,"
-	" swept_at = $5, event_count = event_count OPERATOR(pg_catalog.+) $6,"
-	" series_full = $7, series_count = $8"
+	" swept_at = $5, event_count = event_count OPERATOR(pg_catalog.+) $6"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
-	INT4OID, INT8OID, INT8ARRAYOID, BOOLOID, TIMESTAMPTZOID, INT8OID, BOOLOID, INT8OID)
+	INT4OID, INT8OID, INT8ARRAYOID, BOOLOID, TIMESTAMPTZOID, INT8OID)
+AEVON_QUERY(SAVE_SERIES_COUNT,
+	"INSERT INTO aevon.series_counts (tenant_key, measure_key, series_count, series_full)"
+	" VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_key, measure_key)"
+	" DO UPDATE SET series_count = EXCLUDED.series_count, series_full = EXCLUDED.series_full",
+	INT4OID, INT4OID, INT8OID, BOOLOID)
 AEVON_QUERY(LOG_SWEEP,
 	"INSERT INTO aevon.sweeps (sweep_id, started_at, duration_ms, event_count,"
 	" bucket_count, measure_count, cut_xmax, cut_xip, by_worker, error_state, error_message)"
@@ -136,9 +140,13 @@ AEVON_QUERY(ACTIVATE_BUILT,
 	" AND n.state OPERATOR(pg_catalog.=) 'building' AND c.caught_up",
 	TIMESTAMPTZOID)
 AEVON_QUERY(DROP_CHECKPOINTS,
-	"DELETE FROM aevon.sweep_checkpoints x"
+	"WITH gone AS (DELETE FROM aevon.sweep_checkpoints x"
 	" WHERE x.measure_key OPERATOR(pg_catalog.=) ANY (ARRAY("
-	"SELECT c.measure_key" STOPPED_CHECKPOINTS " FOR UPDATE OF c SKIP LOCKED))",
+	"SELECT c.measure_key" STOPPED_CHECKPOINTS " FOR UPDATE OF c SKIP LOCKED))"
+	" RETURNING x.measure_key)"
+	/* what is read from the log alone is not folded together */
+	" DELETE FROM aevon.series_counts n USING gone"
+	" WHERE n.measure_key OPERATOR(pg_catalog.=) gone.measure_key",
 	TIMESTAMPTZOID)
 AEVON_QUERY(PICK_LEFTOVER,
 	"SELECT m.measure_key FROM aevon.measures m WHERE m.cleared_at IS NULL"
@@ -383,8 +391,12 @@ AEVON_QUERY(TOUCH_OTHER_DAYS,
 	INT4OID)
 AEVON_QUERY(EMPTY_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = 0, cut_xip = '{}', caught_up = false,"
-	" event_count = 0, series_full = false"
+	" event_count = 0"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
+	INT4OID)
+AEVON_QUERY(ADMIT_SERIES,
+	"UPDATE aevon.series_counts SET series_full = false"
+	" WHERE measure_key OPERATOR(pg_catalog.=) $1 AND series_full",
 	INT4OID)
 AEVON_QUERY(START_COMPACTION,
 	"INSERT INTO aevon.compaction_progress (only_row) VALUES (true)"
@@ -521,17 +533,38 @@ AEVON_QUERY(DELETE_BUCKETS_1D,
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
 	INT4OID, INT4OID)
-AEVON_QUERY(COUNT_SERIES,
-	"SELECT pg_catalog.count(*) FROM aevon.series s"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
-	" AND s.dims_grouping OPERATOR(pg_catalog.<>) 0",
-	INT4OID)
+/* of one measure, for the tenant $2 or (0) for all */
+AEVON_QUERY(MISCOUNTED_SERIES,
+	"SELECT tenant_key, n.series_count, s.series_count"
+	" FROM (SELECT x.tenant_key, pg_catalog.count(*) AS series_count FROM aevon.series x"
+	" WHERE x.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND x.dims_grouping OPERATOR(pg_catalog.<>) 0 GROUP BY x.tenant_key) s"
+	" FULL JOIN (SELECT x.tenant_key, x.series_count FROM aevon.series_counts x"
+	" WHERE x.measure_key OPERATOR(pg_catalog.=) $1) n USING (tenant_key)"
+	" WHERE ($2 OPERATOR(pg_catalog.=) 0 OR tenant_key OPERATOR(pg_catalog.=) $2)"
+	" AND COALESCE(n.series_count, 0) OPERATOR(pg_catalog.<>) COALESCE(s.series_count, 0)"
+	" ORDER BY tenant_key",
+	INT4OID, INT4OID)
 AEVON_QUERY(MEND_SERIES_COUNT,
-	"UPDATE aevon.sweep_checkpoints c SET series_count = (SELECT pg_catalog.count(*)"
-	" FROM aevon.series s WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
-	" AND s.dims_grouping OPERATOR(pg_catalog.<>) 0)"
-	" WHERE c.measure_key OPERATOR(pg_catalog.=) $1",
-	INT4OID)
+	"INSERT INTO aevon.series_counts (tenant_key, measure_key, series_count, series_full)"
+	" SELECT t.tenant_key, $1, (SELECT pg_catalog.count(*) FROM aevon.series s"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND s.tenant_key OPERATOR(pg_catalog.=) t.tenant_key"
+	" AND s.dims_grouping OPERATOR(pg_catalog.<>) 0), false"
+	" FROM (SELECT s.tenant_key FROM aevon.series s"
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND s.dims_grouping OPERATOR(pg_catalog.<>) 0"
+	" UNION SELECT n.tenant_key FROM aevon.series_counts n"
+	" WHERE n.measure_key OPERATOR(pg_catalog.=) $1) t"
+	" WHERE $2 OPERATOR(pg_catalog.=) 0 OR t.tenant_key OPERATOR(pg_catalog.=) $2"
+	" ON CONFLICT (tenant_key, measure_key) DO UPDATE SET series_count = EXCLUDED.series_count",
+	INT4OID, INT4OID)
+AEVON_QUERY(FULLEST_SERIES,
+	"SELECT measure_key, pg_catalog.max(series_count), pg_catalog.bool_or(series_full)"
+	" FROM aevon.series_counts"
+	" WHERE $1 OR tenant_key OPERATOR(pg_catalog.=) ANY ($2)"
+	" GROUP BY measure_key ORDER BY measure_key",
+	BOOLOID, INT4ARRAYOID)
 AEVON_QUERY(SUBJECTS_AFTER,
 	"SELECT u.tenant_key, u.subject_key FROM ("
 	"(SELECT t.tenant_key, OPERATOR(pg_catalog.-) t.tenant_key AS subject_key"

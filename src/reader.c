@@ -285,7 +285,6 @@ compile_slices(Reader *reader)
 
 	for (int i = 0; i < reader->count; i++)
 	{
-		subject.full = reader->checkpoints[i] && reader->checkpoints[i]->series_full;
 		if (question->slicing != NULL)
 			reader->sums[i].slice = aevon_slice_compile(question->slicing,
 														reader->sums[i].measure, &subject,

@@ -211,7 +211,7 @@ check_rollup(const AevonDimension *dimensions, int count, const char *name)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("roll-up \"%s\" is not a dimension of the rule", name),
+			 errmsg("roll-up \"%s\" is not a dimension of the rule", aevon_error_excerpt(name)),
 			 errhint("Roll-ups are names of the rule's dimensions.")));
 }
 

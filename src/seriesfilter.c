@@ -56,11 +56,11 @@ aevon_seriesfilter_accepts(AevonSeriesFilter *filter, AevonLogRow *row, int64 xm
 }
 
 bool
-aevon_seriesfilter_accepts_now(AevonSeriesFilter *filter, AevonLogRow *row, bool full)
+aevon_seriesfilter_accepts_now(AevonSeriesFilter *filter, AevonLogRow *row)
 {
 	AevonDims  *own = meet(filter, row);
 
-	return is_series(filter, aevon_store_effective_dims(filter->store, filter->met, own, full));
+	return is_series(filter, aevon_store_effective_dims(filter->store, filter->met, own));
 }
 
 static AevonDims *

@@ -25,8 +25,7 @@ extern void aevon_seriesfilter_delete(AevonSeriesFilter *filter);
 /* Does an event of the measure count for the series, at a cut of this xmax? */
 extern bool aevon_seriesfilter_accepts(AevonSeriesFilter *filter, AevonLogRow *row, int64 xmax);
 
-/* The same now, `full` or not by the measure's checkpoint. */
-extern bool aevon_seriesfilter_accepts_now(AevonSeriesFilter *filter, AevonLogRow *row,
-										   bool full);
+/* The same now. */
+extern bool aevon_seriesfilter_accepts_now(AevonSeriesFilter *filter, AevonLogRow *row);
 
 #endif							/* AEVON_SERIESFILTER_H */

@@ -18,6 +18,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "errors.h"
 #include "slice.h"
 
 /* Look up so many series one by one, rather than list all. */
@@ -67,6 +68,7 @@ static void add_filter_value(SliceFilter *filter, const JsonbValue *value);
 static void sort_filter(SliceFilter *filter);
 static int	compare_filter_values(const void *a, const void *b);
 static AevonGrouping choose_series(const AevonSlice *slice);
+static bool is_full(AevonSlice *slice);
 static void set_place(AevonSlice *slice, const AevonDims *dims, AevonPlace *place);
 static bool passes(const AevonSlice *slice, const AevonDims *dims);
 static bool filter_holds(const SliceFilter *filter, const JsonbValue *value);
@@ -111,7 +113,8 @@ aevon_slice_select(const AevonSlicing *slicing, List *rules, bool named)
 		if (missing != NULL && named)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("rule \"%s\" has no dimension \"%s\"", rule->name, missing),
+					 errmsg("rule \"%s\" has no dimension \"%s\"", rule->name,
+							aevon_error_excerpt(missing)),
 					 rule->measure->dimension_count == 0 ?
 					 errhint("The rule has no dimensions.") :
 					 errhint("The rule's dimensions are %s.", dimension_names(rule->measure))));
@@ -156,7 +159,7 @@ aevon_slice_place_event(AevonSlice *slice, AevonLogRow *row)
 	if (slice->read == 0)
 		return &total;
 	/* which combinations are folded together must be asked of all dimensions */
-	dims = slice->subject.full ? aevon_dims_of_event(slice->table, slice->measure, row) :
+	dims = is_full(slice) ? aevon_dims_of_event(slice->table, slice->measure, row) :
 		aevon_dims_of_event_for(slice->table, slice->measure, row, slice->read);
 	if (dims->number >= slice->place_count)
 	{
@@ -175,7 +178,7 @@ aevon_slice_place_event(AevonSlice *slice, AevonLogRow *row)
 	place = &slice->places[dims->number];
 	if (!place->known)
 	{
-		dims = aevon_store_effective_dims(slice->store, slice->table, dims, slice->subject.full);
+		dims = aevon_store_effective_dims(slice->store, slice->table, dims);
 		if (slice->read != dims->grouping)
 			dims = aevon_dims_project(slice->table, dims, slice->read);
 		set_place(slice, dims, place);
@@ -322,7 +325,7 @@ check_filter_value(const JsonbValue *name, const JsonbValue *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"dims\" asks for no value of dimension \"%s\"",
-						pnstrdup(name->val.string.val, name->val.string.len)),
+						aevon_error_excerpt(pnstrdup(name->val.string.val, name->val.string.len))),
 				 errdetail("A value is a string, a number, a boolean or null, or an array of them, any of which will do.")));
 }
 
@@ -348,7 +351,7 @@ read_group_by(ArrayType *group_by, AevonSlicing *slicing)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("\"group_by\" names dimension \"%s\" twice",
-								slicing->groups[i])));
+								aevon_error_excerpt(slicing->groups[i]))));
 		}
 	}
 }
@@ -493,6 +496,13 @@ choose_series(const AevonSlice *slice)
 		slice->subject.principal_key == 0 && !slice->by_principal)
 		return needed;
 	return aevon_dims_full_grouping(slice->measure);
+}
+
+/* Are there combinations of the tenant without a series? */
+static bool
+is_full(AevonSlice *slice)
+{
+	return aevon_store_series_count(slice->store, slice->measure, slice->subject.tenant_key)->full;
 }
 
 /* The place of what belongs to series of these values. */

@@ -52,8 +52,6 @@ typedef struct AevonSliceSubject
 {
 	int32		tenant_key;
 	int32		principal_key;	/* 0: the whole tenant */
-	bool		full;			/* the measure has no series for new
-								 * combinations */
 } AevonSliceSubject;
 
 /*

@@ -101,7 +101,7 @@ split_event(Splitting *state, AevonLogRow *row, AevonStanding standing)
 	if (split->known_xmax != 0)
 		dims = aevon_store_effective_dims_at(split->store, state->met, dims, split->known_xmax);
 	else
-		dims = aevon_store_effective_dims(split->store, state->met, dims, split->series_full);
+		dims = aevon_store_effective_dims(split->store, state->met, dims);
 	add_to_series(state, NULL, window, &one);
 	add_to_series(state, dims, window, &one);
 	for (int i = 0; i < measure->dimension_count && state->recount->subject_key < 0; i++)

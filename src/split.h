@@ -25,7 +25,6 @@ typedef struct AevonSplitSeries
 typedef struct AevonSplit
 {
 	AevonStore *store;			/* says which combinations a tenant has */
-	bool		series_full;	/* of the measure's checkpoint */
 	int64		known_xmax;		/* combinations as a cut of this xmax had
 								 * them; 0: as they are now */
 	int64		unit;			/* of the windows: AEVON_MINUTE or AEVON_DAY */

@@ -245,12 +245,14 @@ visit_group(const Request *request, const AevonRule *rule, const AevonGroupTally
 	Line		line = {{question->since, question->until}, group->dims, group->total};
 	int			next = 0;
 
+	CHECK_FOR_INTERRUPTS();
 	if (question->grid->kind == AEVON_GRID_TOTAL)
 		visitor(context, rule, &line);
 	else if (!finite_range(question))
 	{
 		for (; next < group->count; next++)
 		{
+			CHECK_FOR_INTERRUPTS();
 			line.span = aevon_window_find(question->grid, group->windows[next].window);
 			line.partial = group->windows[next].partial;
 			visitor(context, rule, &line);
@@ -260,6 +262,7 @@ visit_group(const Request *request, const AevonRule *rule, const AevonGroupTally
 	{
 		for (; at < question->until; at = line.span.end)
 		{
+			CHECK_FOR_INTERRUPTS();
 			line.span = aevon_window_find(question->grid, at);
 			line.partial = &nothing;
 			if (next < group->count && group->windows[next].window == line.span.start)

@@ -44,6 +44,7 @@ struct AevonStore
 	EState	   *estate;			/* writers only */
 	MemoryContext home;			/* of what lives as long as the store */
 	MemoryContext scratch;		/* of one row */
+	AevonSeriesCounts *counts;
 	StoreTable	series;
 	StoreTable	touched;		/* writers only */
 	StoreTable	tiers[AEVON_TIER_COUNT];	/* opened at first use */
@@ -82,6 +83,7 @@ aevon_store_open(Snapshot snapshot, bool for_writing)
 	store->home = CurrentMemoryContext;
 	store->scratch = AllocSetContextCreate(CurrentMemoryContext, "aevon bucket row",
 										   ALLOCSET_DEFAULT_SIZES);
+	store->counts = aevon_seriescount_open(snapshot);
 	if (for_writing)
 	{
 		store->estate = CreateExecutorState();
@@ -106,6 +108,7 @@ aevon_store_close(AevonStore *store)
 	}
 	if (store->estate != NULL)
 		FreeExecutorState(store->estate);
+	aevon_seriescount_close(store->counts);
 	MemoryContextDelete(store->scratch);
 	pfree(store);
 }
@@ -173,11 +176,25 @@ aevon_store_has_combination(AevonStore *store, AevonDims *dims)
 }
 
 AevonDims *
-aevon_store_effective_dims(AevonStore *store, AevonDimsTable *table, AevonDims *dims, bool full)
+aevon_store_effective_dims(AevonStore *store, AevonDimsTable *table, AevonDims *dims)
 {
-	if (dims == NULL || dims->other || !full || aevon_store_has_combination(store, dims))
+	if (dims == NULL || dims->other ||
+		!aevon_store_series_count(store, dims->measure, dims->tenant_key)->full ||
+		aevon_store_has_combination(store, dims))
 		return dims;
 	return aevon_dims_other(table, dims->measure, dims->tenant_key, dims->grouping);
+}
+
+AevonSeriesCount *
+aevon_store_series_count(AevonStore *store, const AevonMeasure *measure, int32 tenant_key)
+{
+	return aevon_seriescount_get(store->counts, measure->measure_key, tenant_key);
+}
+
+void
+aevon_store_save_series_counts(AevonStore *store)
+{
+	aevon_seriescount_save(store->counts);
 }
 
 AevonDims *

@@ -15,6 +15,7 @@
 #include "bucket.h"
 #include "dims.h"
 #include "rule.h"
+#include "seriescount.h"
 #include "window.h"
 #include "windowset.h"
 
@@ -85,11 +86,18 @@ extern bool aevon_store_has_combination(AevonStore *store, AevonDims *dims);
 /*
  * The combination that an event of combination `dims` (all dimensions; NULL:
  * there are none) counts for: its own if the tenant has a series for that, or
- * new ones may still be made (not `full`, of the measure's checkpoint), else
- * the other one.
+ * may still get one (aevon_store_series_count: not full), else the other one.
  */
 extern AevonDims *aevon_store_effective_dims(AevonStore *store, AevonDimsTable *table,
-											 AevonDims *dims, bool full);
+											 AevonDims *dims);
+
+/*
+ * What the tenant has of the measure's series with dimension values; good until
+ * the next call.  Writers change it, and save it before they close the store.
+ */
+extern AevonSeriesCount *aevon_store_series_count(AevonStore *store, const AevonMeasure *measure,
+												  int32 tenant_key);
+extern void aevon_store_save_series_counts(AevonStore *store);
 
 /*
  * The same at an earlier cut, by its xmax: a combination that got a series only

@@ -32,6 +32,7 @@
 #include "chain.h"
 #include "correct.h"
 #include "cut.h"
+#include "dictionary.h"
 #include "groups.h"
 #include "guard.h"
 #include "guc.h"
@@ -48,7 +49,6 @@ typedef struct Batch
 	int			count;
 	const AevonMeasure **measures;
 	AevonFolded *folded;		/* of each measure */
-	bool	   *was_full;		/* likewise, when it was last reported */
 	AevonGroups *groups;
 	bool		caught_up;		/* before this sweep */
 } Batch;
@@ -74,7 +74,7 @@ static Batch *next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints
 static void sweep_batch(Sweep *sweep, Batch *batch);
 static int64 fold_stamps(Sweep *sweep, Batch *batch, int64 from, int64 until);
 static void write_groups(Sweep *sweep, Batch *batch);
-static void report_full(Sweep *sweep, const AevonMeasure *measure);
+static void report_full(Sweep *sweep, const AevonFolded *folded);
 static void move_checkpoints(Sweep *sweep, Batch *batch, const AevonCut *cut, bool caught_up);
 static void log_sweep(Sweep *sweep);
 static void report_progress(Sweep *sweep);
@@ -194,7 +194,6 @@ next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints, int count, i
 
 	batch->measures = palloc(Max(count, 1) * sizeof(AevonMeasure *));
 	batch->folded = palloc0(Max(count, 1) * sizeof(AevonFolded));
-	batch->was_full = palloc0(Max(count, 1) * sizeof(bool));
 	for (; *at < count && batch->count == 0; (*at)++)
 	{
 		AevonCheckpoint *first = &checkpoints[*at];
@@ -215,8 +214,6 @@ next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints, int count, i
 			if (measure == NULL)
 				continue;
 			folded->measure = measure;
-			folded->series_count = other->series_count;
-			folded->series_full = batch->was_full[batch->count] = other->series_full;
 			batch->measures[batch->count++] = measure;
 			batch->caught_up &= other->caught_up;
 			other->cut = NULL;
@@ -239,7 +236,6 @@ sweep_batch(Sweep *sweep, Batch *batch)
 		.before = from,
 		.count = batch->count,
 		.measures = batch->measures,
-		.folded = batch->folded,
 	};
 
 	batch->groups = aevon_groups_create(batch->folded, batch->count, sweep->target->xmax);
@@ -307,28 +303,35 @@ write_groups(Sweep *sweep, Batch *batch)
 	report_progress(sweep);
 	for (int i = 0; i < batch->count; i++)
 	{
-		if (batch->folded[i].series_full && !batch->was_full[i])
-			report_full(sweep, batch->measures[i]);
-		batch->was_full[i] = batch->folded[i].series_full;
+		if (batch->folded[i].full_tenants > 0)
+			report_full(sweep, &batch->folded[i]);
+		batch->folded[i].full_tenants = 0;
 	}
 }
 
 /* For the operator, or for the server's log. */
 static void
-report_full(Sweep *sweep, const AevonMeasure *measure)
+report_full(Sweep *sweep, const AevonFolded *folded)
 {
 	const AevonRule *rule = NULL;
+	const char *tenant;
 
 	for (int i = 0; i < sweep->rules->rule_count; i++)
 	{
-		if (sweep->rules->rules[i].measure == measure &&
+		if (sweep->rules->rules[i].measure == folded->measure &&
 			sweep->rules->rules[i].state != AEVON_RULE_RETIRED)
 			rule = &sweep->rules->rules[i];
 	}
-	if (rule != NULL)
-		ereport(WARNING,
-				(errmsg("rule \"%s\" has reached aevon.max_series_per_rule", rule->name),
-				 errdetail("Events whose combination of dimension values is new to a tenant are folded together as %s from now on; totals stay exact.",
+	if (rule == NULL)
+		return;
+	tenant = aevon_dictionary_name(AEVON_DICTIONARY_TENANT, folded->full_tenant_key);
+	ereport(WARNING,
+				(folded->full_tenants == 1 ?
+				 errmsg("rule \"%s\" has reached aevon.max_series_per_rule for tenant \"%s\"",
+						rule->name, tenant) :
+				 errmsg("rule \"%s\" has reached aevon.max_series_per_rule for %d tenants, \"%s\" among them",
+						rule->name, folded->full_tenants, tenant),
+				 errdetail("Events whose combination of dimension values is new to such a tenant are folded together as %s from now on; totals stay exact.",
 						   AEVON_OTHER),
 				 errhint("Take out a dimension with many values, or raise the setting and call aevon_rebuild().")));
 }
@@ -336,7 +339,7 @@ report_full(Sweep *sweep, const AevonMeasure *measure)
 static void
 move_checkpoints(Sweep *sweep, Batch *batch, const AevonCut *cut, bool caught_up)
 {
-	Datum		values[8];
+	Datum		values[6];
 
 	values[1] = Int64GetDatum(cut->xmax);
 	values[2] = aevon_cut_xip_datum(cut);
@@ -348,8 +351,6 @@ move_checkpoints(Sweep *sweep, Batch *batch, const AevonCut *cut, bool caught_up
 
 		values[0] = Int32GetDatum(folded->measure->measure_key);
 		values[5] = Int64GetDatum(folded->matched);
-		values[6] = BoolGetDatum(folded->series_full);
-		values[7] = Int64GetDatum(folded->series_count);
 		aevon_catalog_run(AEVON_QUERY_MOVE_CHECKPOINT, values, NULL, false);
 		if (SPI_processed != 1)
 			elog(ERROR, "the checkpoint of measure %d is gone", folded->measure->measure_key);

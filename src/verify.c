@@ -137,9 +137,9 @@ static bool is_first_of_measure(const Verify *verify, const AevonRuleSet *rules,
 static const AevonCheckpoint *checkpoint_of(const Verify *verify, int32 measure_key);
 static void verify_measure(Verify *verify);
 static void verify_subject(Verify *verify, const AevonCheckpoint *checkpoint);
-static void verify_buckets(Verify *verify, const AevonCheckpoint *checkpoint);
-static void verify_series_count(Verify *verify, const AevonCheckpoint *checkpoint);
-static Jsonb *count_document(int64 count);
+static void verify_buckets(Verify *verify);
+static void verify_series_counts(Verify *verify, int32 tenant_key);
+static Jsonb *count_document(Datum count);
 static void report_bucket(void *context, const AevonDifference *difference);
 static void record_repair(const Verify *verify, const Finding *finding, int64 series_key);
 static void touch_day(int64 series_key, TimestampTz window_start);
@@ -563,10 +563,8 @@ verify_measure(Verify *verify)
 		}
 		SPI_freetuptable(table);
 	} while (count == PAGE_SUBJECTS);
-	/* over all tenants, so not for one of them */
-	if (checkpoint != NULL && measure->dimension_count > 0 &&
-		(measure->tenant_key != 0 || verify->tenant == NULL))
-		verify_series_count(verify, checkpoint);
+	if (checkpoint != NULL && measure->dimension_count > 0)
+		verify_series_counts(verify, tenant_key);
 }
 
 /* Buckets at the measure's cut, if it still has one, and snapshots at theirs. */
@@ -579,7 +577,7 @@ verify_subject(Verify *verify, const AevonCheckpoint *checkpoint)
 	if (checkpoint != NULL)
 	{
 		verify->recount.cut = checkpoint->cut;
-		verify_buckets(verify, checkpoint);
+		verify_buckets(verify);
 	}
 	verify_snapshots(verify);
 	if (++verify->series_count % SERIES_A_NOTICE == 0)
@@ -589,10 +587,10 @@ verify_subject(Verify *verify, const AevonCheckpoint *checkpoint)
 }
 
 static void
-verify_buckets(Verify *verify, const AevonCheckpoint *checkpoint)
+verify_buckets(Verify *verify)
 {
 	const AevonMeasure *measure = verify->measure;
-	AevonSplitSubject subject = {verify->store, measure, &verify->recount, checkpoint->series_full};
+	AevonSplitSubject subject = {verify->store, measure, &verify->recount};
 	int64		found;
 
 	if (measure->dimension_count > 0)
@@ -608,40 +606,50 @@ verify_buckets(Verify *verify, const AevonCheckpoint *checkpoint)
 		aevon_compare_rewrite(measure, &verify->recount);
 }
 
-/* What the guard of aevon.max_series_per_rule goes by. */
+/* What the guard of aevon.max_series_per_rule goes by; tenant_key 0: every tenant. */
 static void
-verify_series_count(Verify *verify, const AevonCheckpoint *checkpoint)
+verify_series_counts(Verify *verify, int32 tenant_key)
 {
-	Datum		measure_key = Int32GetDatum(verify->measure->measure_key);
-	Finding		finding = {
-		.rule = verify->rule,
-		.what = "series_count",
-		.no_window = true,
-		.repaired = verify->repair,
+	Datum		values[2] = {
+		Int32GetDatum(verify->measure->measure_key),
+		Int32GetDatum(tenant_key),
 	};
-	bool		isnull;
-	int64		count;
+	SPITupleTable *table;
+	uint64		count;
 
-	aevon_catalog_run(AEVON_QUERY_COUNT_SERIES, &measure_key, NULL, true);
-	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	if (count != checkpoint->series_count)
+	aevon_catalog_run(AEVON_QUERY_MISCOUNTED_SERIES, values, NULL, true);
+	table = SPI_tuptable;
+	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
 	{
-		finding.stored = count_document(checkpoint->series_count);
-		finding.recomputed = count_document(count);
+		bool		isnull;
+		Finding		finding = {
+			.rule = verify->rule,
+			.tenant_key = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)),
+			.what = "series_count",
+			.no_window = true,
+			.repaired = verify->repair,
+		};
+
+		finding.stored = count_document(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
+		finding.recomputed = count_document(SPI_getbinval(table->vals[i], table->tupdesc, 3,
+														  &isnull));
 		report(verify, &finding);
 	}
+	SPI_freetuptable(table);
 	/* series may have been made, too */
 	if (verify->repair)
-		aevon_catalog_run(AEVON_QUERY_MEND_SERIES_COUNT, &measure_key, NULL, false);
+		aevon_catalog_run(AEVON_QUERY_MEND_SERIES_COUNT, values, NULL, false);
 }
 
+/* NULL (0) for none. */
 static Jsonb *
-count_document(int64 count)
+count_document(Datum count)
 {
 	AevonJson	json = {0};
 
 	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	aevon_json_number(&json, "series_count", int64_to_numeric(count));
+	aevon_json_number(&json, "series_count", int64_to_numeric(DatumGetInt64(count)));
 	aevon_json_token(&json, WJB_END_OBJECT);
 	return aevon_json_finish(&json);
 }

@@ -495,7 +495,9 @@ CREATE OR REPLACE FUNCTION aevon_test.combined(of_tenant text)
 	LANGUAGE sql STABLE SET jit = off
 	AS $$
 	WITH rules AS MATERIALIZED (
-		SELECT r.rule, r.version, m.measure_key, m.dimensions, m.rollups, c.series_full, t.tenant_key,
+		SELECT r.rule, r.version, m.measure_key, m.dimensions, m.rollups,
+			EXISTS (SELECT FROM aevon.series_counts c WHERE c.measure_key = m.measure_key
+				AND c.tenant_key = t.tenant_key AND c.series_full) AS series_full, t.tenant_key,
 			(SELECT jsonb_object_agg(d.key, '__other__') FROM jsonb_object_keys(m.dimensions) d (key)) AS other
 		FROM aevon_test.rules_of(of_tenant) r
 		JOIN aevon.tenants t ON t.tenant = of_tenant
@@ -503,7 +505,6 @@ CREATE OR REPLACE FUNCTION aevon_test.combined(of_tenant text)
 			AND x.tenant_key = (SELECT max(y.tenant_key) FROM aevon.rules y
 				WHERE y.name = r.rule AND y.tenant_key IN (0, t.tenant_key) AND y.state <> 'retired')
 		JOIN aevon.measures m ON m.measure_key = x.measure_key
-		JOIN aevon.sweep_checkpoints c ON c.measure_key = m.measure_key
 		WHERE m.dimensions <> '{}'
 	), own AS MATERIALIZED (
 		SELECT c.*, r.version, r.rollups, r.measure_key, r.tenant_key, r.series_full, r.other, o.dims

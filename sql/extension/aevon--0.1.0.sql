@@ -218,8 +218,6 @@ CREATE TABLE aevon.sweep_checkpoints (
 	measure_key integer NOT NULL,
 	caught_up   boolean NOT NULL DEFAULT false,
 	cut_xip     bigint[] NOT NULL,
-	series_full boolean NOT NULL DEFAULT false, -- no series for new combinations
-	series_count bigint NOT NULL DEFAULT 0,     -- series with dimensions
 	PRIMARY KEY (measure_key)
 ) WITH (fillfactor = 50);
 
@@ -239,6 +237,15 @@ CREATE TABLE aevon.series (
 );
 CREATE UNIQUE INDEX series_subject
 	ON aevon.series (measure_key, tenant_key, dims_grouping, subject_key, dims_digest);
+
+-- What a tenant has of the series of a measure with dimensions; no row: none.
+CREATE TABLE aevon.series_counts (
+	series_count bigint NOT NULL,
+	measure_key integer NOT NULL,
+	tenant_key  integer NOT NULL,
+	series_full boolean NOT NULL,          -- no series for new combinations
+	PRIMARY KEY (tenant_key, measure_key)
+) WITH (fillfactor = 50);
 
 -- Buckets: a series' active minutes, hours and days, many to a row.
 -- first_window counts windows since 2000-01-01 UTC; the leftmost row of a
@@ -1314,7 +1321,7 @@ COMMENT ON COLUMN aevon.stat_rule.series_count IS 'Series that its measure keeps
 COMMENT ON COLUMN aevon.stat_rule.event_count IS 'Events inside its buckets.';
 COMMENT ON COLUMN aevon.stat_rule.skipped_count IS 'Of these, events that gave no usable number.';
 COMMENT ON COLUMN aevon.stat_rule.late_count IS 'Of these, events ingested after the end of their UTC day.';
-COMMENT ON COLUMN aevon.stat_rule.read_count IS 'Calls of aevon_state, aevon_windows, aevon_top, aevon_history and aevon_explain that asked for it, by all tenants; NULL when Aevon is not preloaded, and for a rule of all tenants unless one may see all statistics.';
+COMMENT ON COLUMN aevon.stat_rule.read_count IS 'Calls of aevon_state, aevon_windows, aevon_top, aevon_history, aevon_daily_metrics and aevon_explain that asked for it, by all tenants; NULL when Aevon is not preloaded, and for a rule of all tenants unless one may see all statistics.';
 COMMENT ON COLUMN aevon.stat_rule.reset_at IS 'Since when read_count is counted; NULL when Aevon is not preloaded.';
 
 COMMENT ON VIEW aevon.stat_tenant IS 'What became of the events of each tenant that the current user may read, since the server started or the last reset. Empty when Aevon is not preloaded. Tenants past aevon.stat_entries stand together in a row whose tenant is NULL, for who may read all.';
@@ -1472,8 +1479,6 @@ COMMENT ON COLUMN aevon.sweep_checkpoints.event_count IS 'Events folded so far.'
 COMMENT ON COLUMN aevon.sweep_checkpoints.measure_key IS 'Whose cut; 0: that of the log itself.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.caught_up IS 'Whether the backfill from the log has been completed.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.cut_xip IS 'Stamps below cut_xmax that are outside too.';
-COMMENT ON COLUMN aevon.sweep_checkpoints.series_full IS 'Whether aevon.max_series_per_rule was reached: combinations of dimension values that a tenant had no series for then are folded together for good.';
-COMMENT ON COLUMN aevon.sweep_checkpoints.series_count IS 'Number of series with dimension values.';
 
 COMMENT ON TABLE aevon.series IS 'One row per measure, subject and dimension values.';
 COMMENT ON COLUMN aevon.series.series_key IS 'The key.';
@@ -1483,6 +1488,11 @@ COMMENT ON COLUMN aevon.series.subject_key IS 'Of which principal, by key; minus
 COMMENT ON COLUMN aevon.series.dims_grouping IS 'Which of the measure''s dimensions dims holds: bit i for dimension i, by name; 0: none, totals.';
 COMMENT ON COLUMN aevon.series.dims_digest IS 'Digest of dims, for the unique index; empty without dimensions, one byte for __other__.';
 COMMENT ON COLUMN aevon.series.made_xmax IS 'cut_xmax of the sweep that made the series: in snapshots of earlier cuts a combination of dimension values counts as __other__.';
+COMMENT ON TABLE aevon.series_counts IS 'What the guard of aevon.max_series_per_rule goes by: how many series with dimension values a tenant has of a measure.';
+COMMENT ON COLUMN aevon.series_counts.series_count IS 'Number of series with dimension values.';
+COMMENT ON COLUMN aevon.series_counts.measure_key IS 'Key of the measure.';
+COMMENT ON COLUMN aevon.series_counts.tenant_key IS 'Key of the tenant.';
+COMMENT ON COLUMN aevon.series_counts.series_full IS 'Whether aevon.max_series_per_rule was reached: combinations of dimension values that the tenant had no series for then are folded together as __other__.';
 COMMENT ON COLUMN aevon.series.dims IS 'Dimension values; {} without dimensions.';
 
 COMMENT ON TABLE aevon.buckets_1m IS 'Partial states of a series'' active minutes, many to a row. The view aevon.pre_aggregates shows them.';

@@ -148,26 +148,27 @@ LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE WHEN jsonb_typeof(item) IN ('string', 'number', 'boolean') THEN item ELSE 'null' END $$;
 
 -- What the rules "few" and "many" count, with the combination of dimension
--- values that each event counts for: its own, or, if the rule has its fill and
--- the tenant no series for that, the other one.
+-- values that each event counts for: its own, or, if the tenant has its fill and
+-- no series for that, the other one.
 CREATE VIEW oracle.split AS
 	WITH rules AS MATERIALIZED (
-		SELECT r.name, r.measure_key, c.series_full
-		FROM aevon.rules r JOIN aevon.sweep_checkpoints c USING (measure_key)
+		SELECT r.name, r.measure_key
+		FROM aevon.rules r
 		WHERE r.tenant_key = 0 AND r.name IN ('few', 'many') AND r.state = 'active'
 	), events AS MATERIALIZED (
 		SELECT r.name, l.tenant, l.principal, l.occurred_at, oracle.number(l.data->'amount') AS v,
-			r.measure_key, r.series_full, jsonb_build_object('x', oracle.dimension(CASE r.name
+			r.measure_key, jsonb_build_object('x', oracle.dimension(CASE r.name
 				WHEN 'few' THEN l.data->'flag' ELSE l.data->'a'->'b' END),
 				'y', oracle.dimension(l.data->'plan')) AS dims
 		FROM oracle.counted l CROSS JOIN rules r
 		WHERE l.event_type = 'order'
 	)
 	SELECT e.name, e.tenant, e.principal, e.occurred_at, e.v,
-		CASE WHEN NOT e.series_full OR s.series_key IS NOT NULL THEN e.dims
+		CASE WHEN c.series_full IS NOT TRUE OR s.series_key IS NOT NULL THEN e.dims
 			ELSE '{"x": "__other__", "y": "__other__"}' END AS dims
 	FROM events e
 	JOIN aevon.tenants t ON t.tenant = e.tenant
+	LEFT JOIN aevon.series_counts c ON c.measure_key = e.measure_key AND c.tenant_key = t.tenant_key
 	LEFT JOIN aevon.series s ON s.measure_key = e.measure_key AND s.tenant_key = t.tenant_key
 		AND s.subject_key = -t.tenant_key AND s.dims = e.dims AND octet_length(s.dims_digest) > 1;
 
