@@ -7,6 +7,8 @@
  * ascending order of window.  Stamps and times of an entry are written as
  * distances from the merged state's, windows from the entry before.  The only
  * entry of a row leaves out its sketches, which are those of the merged state.
+ * A state with sketches says how long it is, so that it can be stepped over, and
+ * ends with its quantiles, so that these can be read later.
  */
 #include "postgres.h"
 
@@ -26,19 +28,19 @@
 #define HAS_LATE 0x10
 #define HAS_QUANTILES 0x20
 #define HAS_DISTINCT 0x40
+#define HAS_SKETCHES (HAS_QUANTILES | HAS_DISTINCT)
 
 static void merge_values(AevonPartial *into, const AevonPartial *from);
-static bool decode_head(const bytea *state, bool quantiles, AevonPacked *out, const char **at,
-						const char **end);
-static void decode_entries(AevonPacked *out, int64 from, int64 until, const char **at,
-						   const char *end);
-static void skip_partial(const char **at, const char *end);
+static void decode_entries(AevonPacked *out, const char *at, const char *end);
 static void merge_sketches(AevonPartial *into, const AevonPartial *from);
 static void encode_entry(StringInfo buf, const AevonPacked *packed, int at);
 static void encode_partial(StringInfo buf, const AevonPartial *partial,
 						   const AevonPartial *base);
+static void insert_length(StringInfo buf, int start);
+static const char *decode_flags(const char **at, const char *end, uint8 *flags);
 static void decode_partial(const char **at, const char *end, AevonPartial *out,
-						   const AevonPartial *base, bool quantiles);
+						   const AevonPartial *base, AevonQuantiles *view);
+static void skip_partial(const char **at, const char *end);
 static void encode_last(StringInfo buf, const AevonLast *last);
 static AevonLast *decode_last(const char **at, const char *end);
 static void encode_text(StringInfo buf, const char *text);
@@ -136,48 +138,81 @@ aevon_partial_equal_sketches(const AevonPartial *a, const AevonPartial *b)
 void
 aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out)
 {
-	const char *at;
-	const char *end;
+	AevonPackedReader reader;
 
-	decode_head(state, true, out, &at, &end);
-	if (!merged_only)
-		decode_entries(out, PG_INT64_MIN, PG_INT64_MAX, &at, end);
+	aevon_packed_open(state, &reader);
+	memset(out, 0, sizeof(*out));
+	out->merged = reader.merged;
+	if (reader.merged.quantiles != NULL)
+	{
+		out->merged.quantiles = palloc(sizeof(AevonQuantiles));
+		*out->merged.quantiles = reader.merged_quantiles;
+	}
+	out->first = reader.first;
+	out->last = reader.last;
+	out->count = reader.count;
+	out->base_stamp = out->merged.min_stamp;
+	out->base_ingested = out->merged.min_ingested;
+	if (!merged_only && out->count > 0)
+		decode_entries(out, reader.at, reader.end);
+}
+
+void
+aevon_packed_check(const AevonPacked *packed)
+{
+	if (packed->merged.quantiles != NULL)
+		aevon_quantiles_check(packed->merged.quantiles);
+	for (int i = 0; i < packed->count; i++)
+	{
+		if (packed->entries[i].partial.quantiles != NULL)
+			aevon_quantiles_check(packed->entries[i].partial.quantiles);
+	}
+}
+
+void
+aevon_packed_open(const bytea *state, AevonPackedReader *reader)
+{
+	memset(reader, 0, offsetof(AevonPackedReader, partial));
+	reader->at = VARDATA_ANY(state);
+	reader->end = reader->at + VARSIZE_ANY_EXHDR(state);
+	if (reader->at >= reader->end || *reader->at++ != FORMAT_VERSION)
+		aevon_varint_corrupted();
+	reader->count = (int) aevon_varint_get(&reader->at, reader->end);
+	if (reader->count == 0)
+		return;
+	if (reader->count < 0 || reader->count > AEVON_PACKED_WINDOWS)
+		aevon_varint_corrupted();
+	reader->first = aevon_varint_get_signed(&reader->at, reader->end);
+	reader->last = reader->first + (int64) aevon_varint_get(&reader->at, reader->end);
+	decode_partial(&reader->at, reader->end, &reader->merged, NULL, &reader->merged_quantiles);
+	reader->window = reader->first;
+	reader->left = reader->count;
 }
 
 bool
-aevon_packed_decode_head(const bytea *state, AevonPacked *out)
+aevon_packed_next(AevonPackedReader *reader, int64 from, int64 until)
 {
-	const char *at;
-	const char *end;
-
-	return decode_head(state, false, out, &at, &end);
-}
-
-void
-aevon_packed_decode_span(const bytea *state, int64 from, int64 until, AevonPacked *out)
-{
-	const char *at;
-	const char *end;
-
-	decode_head(state, false, out, &at, &end);
-	/* the sketches of the only entry are the merged state's */
-	if (out->count == 1)
-		aevon_packed_decode(state, false, out);
-	else
-		decode_entries(out, from, until, &at, end);
-}
-
-void
-aevon_packed_decode_edit(const bytea *state, AevonPacked *out)
-{
-	const char *at;
-	const char *end;
-
-	decode_head(state, true, out, &at, &end);
-	out->base_stamp = out->merged.min_stamp;
-	out->base_ingested = out->merged.min_ingested;
-	out->keep_bytes = out->count > 1;
-	decode_entries(out, PG_INT64_MIN, PG_INT64_MAX, &at, end);
+	while (reader->left > 0)
+	{
+		reader->left--;
+		reader->window += (int64) aevon_varint_get(&reader->at, reader->end);
+		if (reader->window >= until)
+			return false;
+		if (reader->window < from)
+		{
+			skip_partial(&reader->at, reader->end);
+			continue;
+		}
+		decode_partial(&reader->at, reader->end, &reader->partial, &reader->merged,
+					   &reader->quantiles);
+		if (reader->count == 1)
+		{
+			reader->partial.quantiles = reader->merged.quantiles;
+			reader->partial.distinct = reader->merged.distinct;
+		}
+		return true;
+	}
+	return false;
 }
 
 bytea *
@@ -284,63 +319,31 @@ merge_values(AevonPartial *into, const AevonPartial *from)
 		aevon_partial_offer_last(into, from->last);
 }
 
-/* All but the entries, which begin at *at; true: the merged state has sketches. */
-static bool
-decode_head(const bytea *state, bool quantiles, AevonPacked *out, const char **at,
-			const char **end)
-{
-	uint8		flags;
-
-	*at = VARDATA_ANY(state);
-	*end = *at + VARSIZE_ANY_EXHDR(state);
-	memset(out, 0, sizeof(*out));
-	if (*at >= *end || *(*at)++ != FORMAT_VERSION)
-		aevon_varint_corrupted();
-	out->count = (int) aevon_varint_get(at, *end);
-	if (out->count == 0)
-		return false;
-	if (out->count < 0 || out->count > AEVON_PACKED_WINDOWS)
-		aevon_varint_corrupted();
-	out->first = aevon_varint_get_signed(at, *end);
-	out->last = out->first + (int64) aevon_varint_get(at, *end);
-	flags = *at < *end ? (uint8) **at : 0;
-	decode_partial(at, *end, &out->merged, NULL, quantiles);
-	return (flags & (HAS_QUANTILES | HAS_DISTINCT)) != 0;
-}
-
-/* The entries in [from, until); out->count is their number. */
 static void
-decode_entries(AevonPacked *out, int64 from, int64 until, const char **at, const char *end)
+decode_entries(AevonPacked *out, const char *at, const char *end)
 {
 	int64		window = out->first;
-	int			count = out->count;
+	AevonQuantiles *views;
 
-	if (count == 0)
-		return;
-	out->capacity = count + 4;
+	out->capacity = out->count + 4;
 	out->entries = palloc(out->capacity * sizeof(AevonPackedEntry));
-	out->count = 0;
-	for (int i = 0; i < count; i++)
+	views = palloc(out->count * sizeof(AevonQuantiles));
+	for (int i = 0; i < out->count; i++)
 	{
-		AevonPackedEntry *entry = &out->entries[out->count];
+		AevonPackedEntry *entry = &out->entries[i];
 
-		window += (int64) aevon_varint_get(at, end);
-		if (window >= until)
-			return;
-		if (window < from)
-		{
-			skip_partial(at, end);
-			continue;
-		}
+		window += (int64) aevon_varint_get(&at, end);
 		entry->window = window;
-		entry->bytes = out->keep_bytes ? *at : NULL;
-		decode_partial(at, end, &entry->partial, &out->merged, true);
-		if (entry->bytes != NULL)
-			entry->length = (int) (*at - entry->bytes);
-		out->count++;
+		entry->bytes = at;
+		decode_partial(&at, end, &entry->partial, &out->merged, &views[i]);
+		entry->length = (int) (at - entry->bytes);
 	}
-	if (count == 1 && out->count == 1)
+	if (out->count == 1)
+	{
+		/* among others it is to be written with its own */
+		out->entries[0].bytes = NULL;
 		merge_sketches(&out->entries[0].partial, &out->merged);
+	}
 }
 
 /* Of all values, whether numbers or not. */
@@ -389,6 +392,7 @@ encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *
 {
 	int64		values = partial->event_count - partial->skipped;
 	int			flags = 0;
+	int			start;
 
 	if (values > 0)
 		flags |= HAS_VALUE;
@@ -406,6 +410,7 @@ encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *
 		flags |= HAS_DISTINCT;
 
 	appendStringInfoChar(buf, (char) flags);
+	start = buf->len;
 	aevon_varint_put(buf, partial->event_count);
 	if (flags & HAS_SKIPPED)
 		aevon_varint_put(buf, partial->skipped);
@@ -420,26 +425,61 @@ encode_partial(StringInfo buf, const AevonPartial *partial, const AevonPartial *
 	}
 	if (flags & HAS_LAST)
 		encode_last(buf, partial->last);
-	if (flags & HAS_QUANTILES)
-		aevon_quantiles_encode(buf, partial->quantiles);
-	if (flags & HAS_DISTINCT)
-		aevon_distinct_encode(buf, partial->distinct);
 	aevon_varint_put_signed(buf, partial->min_stamp - (base ? base->min_stamp : 0));
 	aevon_varint_put(buf, partial->max_stamp - partial->min_stamp);
 	aevon_varint_put_signed(buf, partial->min_ingested - (base ? base->min_ingested : 0));
 	aevon_varint_put(buf, partial->max_ingested - partial->min_ingested);
+	if (flags & HAS_DISTINCT)
+		aevon_distinct_encode(buf, partial->distinct);
+	if (flags & HAS_QUANTILES)
+		aevon_quantiles_encode(buf, partial->quantiles);
+	if (flags & HAS_SKETCHES)
+		insert_length(buf, start);
 }
 
+/* Before what follows `start`, how long it is. */
 static void
-decode_partial(const char **at, const char *end, AevonPartial *out, const AevonPartial *base,
-			   bool quantiles)
+insert_length(StringInfo buf, int start)
 {
-	uint8		flags;
+	int			length = buf->len - start;
+	char		bytes[8];
+	int			room;
 
-	memset(out, 0, sizeof(*out));
+	aevon_varint_put(buf, length);
+	room = buf->len - start - length;
+	memcpy(bytes, buf->data + start + length, room);
+	memmove(buf->data + start + room, buf->data + start, length);
+	memcpy(buf->data + start, bytes, room);
+}
+
+/* The end of a state that says how long it is, else NULL. */
+static const char *
+decode_flags(const char **at, const char *end, uint8 *flags)
+{
+	uint64		length;
+
 	if (*at >= end)
 		aevon_varint_corrupted();
-	flags = (uint8) *(*at)++;
+	*flags = (uint8) *(*at)++;
+	if ((*flags & HAS_SKETCHES) == 0)
+		return NULL;
+	length = aevon_varint_get(at, end);
+	if (length > end - *at)
+		aevon_varint_corrupted();
+	return *at + length;
+}
+
+/* What is kept of quantiles is in *view, and in the bytes. */
+static void
+decode_partial(const char **at, const char *end, AevonPartial *out, const AevonPartial *base,
+			   AevonQuantiles *view)
+{
+	uint8		flags;
+	const char *own_end = decode_flags(at, end, &flags);
+
+	if (own_end != NULL)
+		end = own_end;
+	memset(out, 0, sizeof(*out));
 	out->event_count = (int64) aevon_varint_get(at, end);
 	if (flags & HAS_SKIPPED)
 		out->skipped = (int64) aevon_varint_get(at, end);
@@ -459,32 +499,35 @@ decode_partial(const char **at, const char *end, AevonPartial *out, const AevonP
 	}
 	if (flags & HAS_LAST)
 		out->last = decode_last(at, end);
-	if ((flags & HAS_QUANTILES) && quantiles)
-		out->quantiles = aevon_quantiles_decode(at, end, out->event_count - out->skipped);
-	else if (flags & HAS_QUANTILES)
-		aevon_quantiles_skip(at, end);
-	if (flags & HAS_DISTINCT)
-		out->distinct = aevon_distinct_decode(at, end);
 	out->min_stamp = aevon_varint_get_signed(at, end) + (base ? base->min_stamp : 0);
 	out->max_stamp = out->min_stamp + (int64) aevon_varint_get(at, end);
 	out->min_ingested = aevon_varint_get_signed(at, end) + (base ? base->min_ingested : 0);
 	out->max_ingested = out->min_ingested + (int64) aevon_varint_get(at, end);
+	if (flags & HAS_DISTINCT)
+		out->distinct = aevon_distinct_decode(at, end);
+	if (flags & HAS_QUANTILES)
+	{
+		aevon_quantiles_view(*at, end, out->event_count - out->skipped, view);
+		out->quantiles = view;
+		*at = end;
+	}
+	if (own_end != NULL && *at != own_end)
+		aevon_varint_corrupted();
 }
 
 /* Step over what decode_partial would read: most of it need not be looked at. */
 static void
 skip_partial(const char **at, const char *end)
 {
-	uint8		flags = *at < end ? (uint8) **at : 0;
+	uint8		flags;
+	const char *own_end = decode_flags(at, end, &flags);
 	int			numbers = 0;
-	AevonPartial skipped;
 
-	if (*at >= end || (flags & (HAS_LAST | HAS_QUANTILES | HAS_DISTINCT)) != 0)
+	if (own_end != NULL)
 	{
-		decode_partial(at, end, &skipped, NULL, false);
+		*at = own_end;
 		return;
 	}
-	(*at)++;
 	aevon_varint_skip(at, end);
 	if (flags & HAS_SKIPPED)
 		aevon_varint_skip(at, end);
@@ -494,6 +537,8 @@ skip_partial(const char **at, const char *end)
 		numbers = flags & ONE_VALUE ? 1 : 3;
 	for (int i = 0; i < numbers; i++)
 		aevon_decimal_skip(at, end);
+	if (flags & HAS_LAST)
+		decode_last(at, end);
 	for (int i = 0; i < 4; i++)
 		aevon_varint_skip(at, end);
 }

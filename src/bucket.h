@@ -102,7 +102,6 @@ typedef struct AevonPacked
 	int			count;
 	int			capacity;
 	AevonPackedEntry *entries;	/* by window, ascending */
-	bool		keep_bytes;
 	int64		base_stamp;		/* what the entries' bytes are relative to */
 	TimestampTz base_ingested;
 } AevonPacked;
@@ -113,25 +112,41 @@ typedef struct AevonPacked
 
 /*
  * Decode a row.  With merged_only the entries are left out (count is set, the
- * array is NULL): this does not depend on the number of entries.
- * Damaged bytes raise data_corrupted.
+ * array is NULL): this does not depend on the number of entries.  Quantiles
+ * stay as they are encoded until they are asked for or added to, and entries that
+ * have not changed are encoded again by copying their bytes: so `state` must
+ * stay where it is.
+ * Damaged bytes raise data_corrupted; within quantiles, once they are decoded.
  */
 extern void aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out);
 
-/* The merged state without its quantiles; true: it has sketches. */
-extern bool aevon_packed_decode_head(const bytea *state, AevonPacked *out);
+/* Raise data_corrupted if any quantiles of a whole decoded row are damaged. */
+extern void aevon_packed_check(const AevonPacked *packed);
+
+/* Reading a row, entry by entry; nothing of it is allocated but `last` and distinct. */
+typedef struct AevonPackedReader
+{
+	AevonPartial merged;		/* of all entries */
+	AevonQuantiles merged_quantiles;
+	int64		first;			/* windows of the first and last entry */
+	int64		last;
+	int			count;
+	int			left;			/* entries not yet read */
+	const char *at;
+	const char *end;
+	int64		window;			/* the entry read last, */
+	AevonPartial partial;		/* good until the next */
+	AevonQuantiles quantiles;
+} AevonPackedReader;
+
+/* The merged state; the reader must not be moved. */
+extern void aevon_packed_open(const bytea *state, AevonPackedReader *reader);
 
 /*
- * The entries in [from, until), and the merged state without its quantiles.
+ * The next entry in [from, until), or false; the entries are by window,
+ * ascending.  The range must be the same each time.
  */
-extern void aevon_packed_decode_span(const bytea *state, int64 from, int64 until,
-									 AevonPacked *out);
-
-/*
- * Decode a row to change some of its entries: the others are encoded again by
- * copying bytes of `state`, which must stay where it is until then.
- */
-extern void aevon_packed_decode_edit(const bytea *state, AevonPacked *out);
+extern bool aevon_packed_next(AevonPackedReader *reader, int64 from, int64 until);
 
 extern bytea *aevon_packed_encode(const AevonPacked *packed);
 

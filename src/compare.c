@@ -310,6 +310,7 @@ decode_safely(const bytea *bytes, AevonPacked *packed)
 	PG_TRY();
 	{
 		aevon_packed_decode(bytes, false, packed);
+		aevon_packed_check(packed);
 	}
 	PG_CATCH();
 	{

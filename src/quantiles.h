@@ -12,10 +12,10 @@
  * A sketch depends only on the multiset of what was added, not on the order of
  * additions and merges, nor on the machine's mathematical library.
  *
- * Memory: 16 bytes for each bin that holds a value, in the context that was
- * current when the sketch was made.  At most 72,000 bins, if values fill the
- * whole range of decimals; values within a factor of 1000 of one another need
- * 350.  Layer 0.
+ * Memory: 16 bytes for each bin that holds a value, or four times as much, in the
+ * context that was current when the sketch was made or grew.  At most 72,000
+ * bins, if values fill the whole range of decimals; values within a factor of
+ * 1000 of one another need 350.  Layer 0.
  */
 #ifndef AEVON_QUANTILES_H
 #define AEVON_QUANTILES_H
@@ -33,9 +33,15 @@ typedef struct AevonQuantileBin
 
 typedef struct AevonQuantiles
 {
-	int			count;
-	int			capacity;
+	int64		total;			/* values */
+	int			count;			/* bins that hold any */
+	int			capacity;		/* a list: */
 	AevonQuantileBin *bins;		/* by key, ascending */
+	int32		low;			/* an array: the first key, */
+	int32		span;			/* how many keys, */
+	int64	   *counts;			/* and their counts; NULL: none */
+	const char *encoded;		/* as encoded; NULL: none */
+	const char *end;
 } AevonQuantiles;
 
 /* A palloc'd sketch of nothing. */
@@ -55,12 +61,16 @@ extern double aevon_quantiles_at(const AevonQuantiles *quantiles, int32 parts);
 
 extern bool aevon_quantiles_equal(const AevonQuantiles *a, const AevonQuantiles *b);
 
-/*
- * Append the encoding to buf; read one of `total` values from *at, which moves,
- * below end, or go past it.  Equal sketches have equal encodings.
- */
+/* Append the encoding to buf.  Equal sketches have equal encodings. */
 extern void aevon_quantiles_encode(StringInfo buf, const AevonQuantiles *quantiles);
-extern AevonQuantiles *aevon_quantiles_decode(const char **at, const char *end, int64 total);
-extern void aevon_quantiles_skip(const char **at, const char *end);
+
+/*
+ * The sketch of `total` values that is encoded between `at` and `end`, which
+ * must stay there: it is decoded when it is asked for, and copied when added to.
+ * Damaged bytes raise data_corrupted, now or then.
+ */
+extern void aevon_quantiles_view(const char *at, const char *end, int64 total,
+								 AevonQuantiles *out);
+extern void aevon_quantiles_check(const AevonQuantiles *quantiles);
 
 #endif							/* AEVON_QUANTILES_H */

@@ -297,7 +297,7 @@ aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 		AevonPacked packed = {0};
 
 		if (!TTS_EMPTY(table->slot))
-			aevon_packed_decode_edit(row_state(table), &packed);
+			aevon_packed_decode(row_state(table), false, &packed);
 		appended = packed.count == 0 || states[i].window > packed.last;
 		for (; i < count && states[i].window < bound; i++)
 		{
@@ -455,38 +455,32 @@ static void
 visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor,
 		  void *context)
 {
-	AevonPacked packed;
+	AevonPackedReader row;
 	AevonSpan	span = {0, 0};
 	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
-	bool		sketches = aevon_packed_decode_head(state, &packed);
 	bool		cut;
 
-	if (packed.count == 0 || packed.last < visit->from || packed.first >= visit->until ||
-		packed.merged.min_ingested > visit->as_of)
+	aevon_packed_open(state, &row);
+	if (row.count == 0 || row.last < visit->from || row.first >= visit->until ||
+		row.merged.min_ingested > visit->as_of)
 		return;
-	if (packed.first >= visit->from && packed.last < visit->until &&
-		packed.merged.max_ingested <= visit->as_of &&
+	if (row.first >= visit->from && row.last < visit->until &&
+		row.merged.max_ingested <= visit->as_of &&
 		(visit->grid == NULL ||
-		 aevon_window_same(visit->grid, packed.first * unit, (packed.last + 1) * unit - 1)) &&
-		!is_except(visit, packed.first, packed.last))
+		 aevon_window_same(visit->grid, row.first * unit, (row.last + 1) * unit - 1)) &&
+		!is_except(visit, row.first, row.last))
 	{
-		if (sketches)
-			aevon_packed_decode(state, true, &packed);
-		visitor(context, packed.first, &packed.merged);
+		visitor(context, row.first, &row.merged);
 		return;
 	}
 
 	cut = visit->grid != NULL && aevon_window_cuts(visit->grid, unit);
-	aevon_packed_decode_span(state, visit->from, visit->until, &packed);
-	for (int i = 0; i < packed.count; i++)
+	while (aevon_packed_next(&row, visit->from, visit->until))
 	{
-		const AevonPackedEntry *entry = &packed.entries[i];
-		TimestampTz start = entry->window * unit;
-		bool		whole = entry->partial.max_ingested <= visit->as_of;
+		TimestampTz start = row.window * unit;
+		bool		whole = row.partial.max_ingested <= visit->as_of;
 
-		if (entry->window < visit->from || entry->window >= visit->until ||
-			entry->partial.min_ingested > visit->as_of ||
-			is_except(visit, entry->window, entry->window))
+		if (row.partial.min_ingested > visit->as_of || is_except(visit, row.window, row.window))
 			continue;
 		if (cut && whole)
 		{
@@ -494,7 +488,7 @@ visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor
 				span = aevon_window_find(visit->grid, start);
 			whole = start + unit <= span.end;
 		}
-		visitor(context, entry->window, whole ? &entry->partial : NULL);
+		visitor(context, row.window, whole ? &row.partial : NULL);
 	}
 }
 
