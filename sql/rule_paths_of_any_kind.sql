@@ -17,7 +17,10 @@ INSERT INTO paths (path) VALUES
 	('$.a == 1'), ('$.a > 1 && $.b < 3'), ('($.a > 1) is unknown'), ('!($.a == 1)'), ('exists($.a)'), ('exists($.a.b)'),
 	('$.a like_regex "^a.*b$"'), ('$.a starts with "x"'), ('$ ? (@.a == 1)'), ('$ ? (@.a > 0).b'), ('$.a ? (@ > 1)'), ('$.a[*] ? (@ > 1)'),
 	('$.a[*] ? (@.b > 1).b'), ('$ ? (@.a like_regex "(x+x+)+y")'), ('$.a[*] ? (@.double() > 1)'), ('strict $.a ? (@.b == 1)'),
-	('$.a ? (exists(@.b ? (@ == 1)))'), ('$.a ? (@.type() == "number")'), ('$.a.b ? (@ == @)');
+	('$.a ? (exists(@.b ? (@ == 1)))'), ('$.a ? (@.type() == "number")'), ('$.a.b ? (@ == @)'),
+	('$.a == "x"'), ('$.a != "x"'), ('$.a == "1"'), ('$.a <> 1'), ('$.a < 2'), ('$.a <= 2'), ('$.a > -1'), ('$.a >= 2.0'), ('$.b == 0.00'), ('$.a.b == 1'),
+	('$.a.b != "c"'), ('$.a != 1e131071'), ('$.a > "x"'), ('$.a == null'), ('$.a != true'), ('2 > $.a'), ('strict $.a == 1'), ('strict $.b != "c"'),
+	('$.a == "x".type()'), ('$.a == "é"'), ('$.a == $.b'), ('$ == 1'), ('$.a == -1'), ('$.a[*] == 1'), ('$.a + 1 == 2'), ('($.a == 1).type()'), ('$.a.type() == "null"');
 CREATE TEMP TABLE documents (i serial, data jsonb);
 INSERT INTO documents (data) VALUES
 	('{}'), ('{"a": 1}'), ('{"a": 2, "b": 0}'), ('{"a": 2, "b": 3}'), ('{"a": "1", "b": 2}'), ('{"a": "x"}'), ('{"a": "xxxxxxxxxxxxxxxxxxxxxxxxz"}'),

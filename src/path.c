@@ -2,14 +2,16 @@
  * path.c
  *		jsonpath as rules use it: compiled once, evaluated per event.
  *
- * Most rules ask for a plain member, $.a.b: that is walked here.  All other
- * paths, and documents in which a plain path meets an array (lax mode looks
- * into it), go to PostgreSQL's engine.
+ * Most rules ask for a plain member, $.a.b, or compare one with a string or a
+ * number: that is done here.  All other paths, and documents in which a plain
+ * path meets an array (lax mode looks into it) or a compared one ends in
+ * an object, go to PostgreSQL's engine.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonpath.h"
@@ -36,6 +38,8 @@ struct AevonPath
 	bool		ends_in_filter;
 	int			key_count;		/* of a plain member path; 0: not plain */
 	PathKey    *keys;
+	JsonPathItemType comparison;	/* of that member; jpiNull: none */
+	JsonbValue	literal;		/* what it is compared with */
 	Jsonb	   *variables;		/* an empty object */
 };
 
@@ -52,7 +56,11 @@ static JsonPath *parse_path(const char *source, const char *what);
 static bool is_definition_error(int sqlstate);
 static char *canonical_text(JsonPath *compiled, char *source);
 static void describe_chain(AevonPath *path);
+static bool describe_comparison(AevonPath *path, JsonPathItem *item, JsonPathItem *member);
+static bool is_comparison(JsonPathItemType type);
 static AevonMatch first_item(const AevonPath *path, Jsonb *document, JsonbValue *item);
+static PlainResult compare_plain(const AevonPath *path, PlainResult member, JsonbValue *item);
+static bool holds(JsonPathItemType comparison, int order);
 static PlainResult find_plain(const AevonPath *path, Jsonb *document, JsonbValue *item);
 static AevonMatch ask_engine(const AevonPath *path, Jsonb *document, JsonbValue *item);
 static bool is_evaluation_error(int sqlstate);
@@ -189,16 +197,19 @@ canonical_text(JsonPath *compiled, char *source)
 	return text;
 }
 
-/* Fill in ends_in_filter, and the keys if the path is plain. */
+/* Fill in ends_in_filter, and what a plain path or comparison is made of. */
 static void
 describe_chain(AevonPath *path)
 {
 	JsonPathItem item;
 	JsonPathItem next;
+	JsonPathItem member;
 	bool		plain;
 	int			room = 4;
 
 	jspInit(&item, path->compiled);
+	if (describe_comparison(path, &item, &member))
+		item = member;
 	plain = (path->compiled->header & JSONPATH_LAX) != 0 && item.type == jpiRoot;
 	path->keys = palloc(room * sizeof(PathKey));
 	while (jspGetNext(&item, &next))
@@ -219,9 +230,50 @@ describe_chain(AevonPath *path)
 			plain = false;
 		item = next;
 	}
-	path->ends_in_filter = item.type == jpiFilter;
+	path->ends_in_filter = item.type == jpiFilter && path->comparison == jpiNull;
 	if (!plain)
 		path->key_count = 0;
+}
+
+/*
+ * Is it a comparison of a member, which is set, with a string or a number?  Of
+ * strings only for equality, in encodings where equal ones have equal bytes.
+ */
+static bool
+describe_comparison(AevonPath *path, JsonPathItem *item, JsonPathItem *member)
+{
+	JsonPathItem literal;
+	bool		unicode = GetDatabaseEncoding() == PG_UTF8;
+
+	if (!is_comparison(item->type))
+		return false;
+	jspGetLeftArg(item, member);
+	jspGetRightArg(item, &literal);
+	if (literal.type == jpiNumeric)
+	{
+		path->literal.type = jbvNumeric;
+		path->literal.val.numeric = jspGetNumeric(&literal);
+	}
+	else if (literal.type == jpiString && unicode &&
+			 (item->type == jpiEqual || item->type == jpiNotEqual))
+	{
+		path->literal.type = jbvString;
+		path->literal.val.string.val = jspGetString(&literal, &path->literal.val.string.len);
+	}
+	else
+		return false;
+	/* the literal, or the comparison, may go on: "x".size() */
+	if (jspGetNext(&literal, NULL) || jspGetNext(item, NULL))
+		return false;
+	path->comparison = item->type;
+	return true;
+}
+
+static bool
+is_comparison(JsonPathItemType type)
+{
+	return type == jpiEqual || type == jpiNotEqual || type == jpiLess || type == jpiGreater ||
+		type == jpiLessOrEqual || type == jpiGreaterOrEqual;
 }
 
 /* YES: *item is the first item; NO: there is none; ERROR: also if it would cost too much. */
@@ -232,12 +284,68 @@ first_item(const AevonPath *path, Jsonb *document, JsonbValue *item)
 	{
 		PlainResult result = find_plain(path, document, item);
 
+		if (path->comparison != jpiNull)
+			result = compare_plain(path, result, item);
 		if (result != PLAIN_UNDECIDED)
 			return result == PLAIN_FOUND ? AEVON_MATCH_YES : AEVON_MATCH_NO;
 	}
 	if (!aevon_pathcost_affordable(&path->cost, document))
 		return AEVON_MATCH_ERROR;
 	return ask_engine(path, document, item);
+}
+
+/*
+ * Put what the comparison with the member that was found, or is missing, yields:
+ * true, false or, for things that cannot be compared, null.
+ */
+static PlainResult
+compare_plain(const AevonPath *path, PlainResult member, JsonbValue *item)
+{
+	const JsonbValue *literal = &path->literal;
+	JsonPathItemType comparison = path->comparison;
+	bool		outcome = false;
+
+	if (member == PLAIN_UNDECIDED || (member == PLAIN_FOUND && item->type == jbvBinary))
+		return PLAIN_UNDECIDED;
+	if (member == PLAIN_FOUND && item->type == jbvNull)
+		outcome = comparison == jpiNotEqual;
+	else if (member == PLAIN_FOUND && item->type != literal->type)
+	{
+		item->type = jbvNull;
+		return PLAIN_FOUND;
+	}
+	else if (member == PLAIN_FOUND && item->type == jbvNumeric)
+		outcome = holds(comparison,
+						DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+														  NumericGetDatum(item->val.numeric),
+														  NumericGetDatum(literal->val.numeric))));
+	else if (member == PLAIN_FOUND)
+		outcome = holds(comparison, item->val.string.len != literal->val.string.len ||
+						memcmp(item->val.string.val, literal->val.string.val,
+							   literal->val.string.len) != 0);
+	item->type = jbvBool;
+	item->val.boolean = outcome;
+	return PLAIN_FOUND;
+}
+
+static bool
+holds(JsonPathItemType comparison, int order)
+{
+	switch (comparison)
+	{
+		case jpiEqual:
+			return order == 0;
+		case jpiNotEqual:
+			return order != 0;
+		case jpiLess:
+			return order < 0;
+		case jpiLessOrEqual:
+			return order <= 0;
+		case jpiGreater:
+			return order > 0;
+		default:
+			return order >= 0;
+	}
 }
 
 static PlainResult
