@@ -65,6 +65,15 @@ SET aevon.clock = '2024-09-02 16:00:02+00';
 SELECT * FROM pg_temp.checks('backfill', 'tail');
 SELECT aevon_test.sweep();
 SELECT * FROM pg_temp.checks('backfill');
+-- rebuilt it is no older than that, and only one that stands still is told
+SELECT aevon_rebuild('alert_new', 'alert_a');
+SELECT * FROM pg_temp.checks('backfill');
+SET aevon.clock = '2024-09-02 17:00:03+00';
+SELECT * FROM pg_temp.checks('backfill');
+SELECT more FROM aevon_sweep(1);
+SELECT * FROM pg_temp.checks('backfill');
+SELECT aevon_test.sweep();
+SET aevon.clock = '2024-09-02 16:00:02+00';
 
 -- rejected events
 SELECT rejected FROM aevon_ingest_batch('alert_a', (SELECT jsonb_agg('{"principal": "p", "event_id": "", "event_type": "use"}'::jsonb) FROM generate_series(1, 101)), 'reject');

@@ -270,17 +270,18 @@ live_measure(const AevonRuleSet *rules, int32 measure_key)
 	return NULL;
 }
 
+/* How long ago the backfill last moved that has stood for longest. */
 static void
 check_backfill(Examination *ex)
 {
 	AevonCheck *check = add_check(ex, "backfill",
-								  "See backfill_progress in aevon.status: fine while it moves; else look at the worker.");
+								  "Sweeps move it on: look at the worker, and at backfill_progress in aevon.status.");
 	Datum		values[2] = {BoolGetDatum(ex->scope->whole), aevon_scope_array(ex->scope)};
 	MemoryContext caller = CurrentMemoryContext;
 	double		age = 0;
 
 	aevon_catalog_connect();
-	aevon_catalog_run(AEVON_QUERY_OLDEST_BACKFILL, values, NULL, true);
+	aevon_catalog_run(AEVON_QUERY_SLOWEST_BACKFILL, values, NULL, true);
 	if (SPI_processed > 0)
 	{
 		HeapTuple	row = SPI_tuptable->vals[0];

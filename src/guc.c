@@ -229,7 +229,7 @@ define_alerts(void)
 							&aevon_alert_lag_s, 600, -1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("aevon.alert_backfill",
-							"Age of a rule whose backfill is not done past which aevon_health warns.",
+							"Time for which a backfill has not moved past which aevon_health warns.",
 							"In seconds if no unit is given; -1: never.",
 							&aevon_alert_backfill_s, 3600, -1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);

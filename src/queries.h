@@ -244,13 +244,13 @@ AEVON_QUERY(TABLE_SIZES,
 	" WHERE n.relnamespace OPERATOR(pg_catalog.=) 'aevon'::pg_catalog.regnamespace"
 	" AND n.relkind OPERATOR(pg_catalog.=) 'r' AND n.relname OPERATOR(pg_catalog.!~) '^event_log'"
 	" ORDER BY 1")
-AEVON_QUERY(OLDEST_BACKFILL,
-	"SELECT r.name, r.tenant_key, r.defined_at FROM aevon.rules r JOIN aevon.sweep_checkpoints c"
+AEVON_QUERY(SLOWEST_BACKFILL,
+	"SELECT r.name, r.tenant_key, GREATEST(r.defined_at, c.swept_at) FROM aevon.rules r JOIN aevon.sweep_checkpoints c"
 	" ON c.measure_key OPERATOR(pg_catalog.=) r.measure_key"
 	" WHERE r.state OPERATOR(pg_catalog.<>) 'retired' AND NOT c.caught_up"
 	" AND ($1 OR r.tenant_key OPERATOR(pg_catalog.=) 0"
 	" OR r.tenant_key OPERATOR(pg_catalog.=) ANY ($2))"
-	" ORDER BY r.defined_at LIMIT 1",
+	" ORDER BY 3 LIMIT 1",
 	BOOLOID, INT4ARRAYOID)
 AEVON_QUERY(SNAPSHOTS_DUE,
 	"SELECT EXISTS (SELECT FROM aevon.touched_days),"
@@ -391,9 +391,9 @@ AEVON_QUERY(TOUCH_OTHER_DAYS,
 	INT4OID)
 AEVON_QUERY(EMPTY_CHECKPOINT,
 	"UPDATE aevon.sweep_checkpoints SET cut_xmax = 0, cut_xip = '{}', caught_up = false,"
-	" event_count = 0"
+	" event_count = 0, swept_at = $2"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
-	INT4OID)
+	INT4OID, TIMESTAMPTZOID)
 AEVON_QUERY(ADMIT_SERIES,
 	"UPDATE aevon.series_counts SET series_full = false"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1 AND series_full",

@@ -21,6 +21,7 @@
 #include "dictionary.h"
 #include "errors.h"
 #include "guard.h"
+#include "guc.h"
 #include "rule.h"
 
 PG_FUNCTION_INFO_V1(aevon_rebuild_sql);
@@ -48,20 +49,21 @@ rebuild(const char *name, const char *tenant)
 {
 	static const AevonQuery steps[] = {
 		AEVON_QUERY_EMPTY_BUCKETS_1M, AEVON_QUERY_EMPTY_BUCKETS_1H, AEVON_QUERY_EMPTY_BUCKETS_1D,
-		AEVON_QUERY_TOUCH_OTHER_DAYS, AEVON_QUERY_EMPTY_CHECKPOINT, AEVON_QUERY_ADMIT_SERIES
+		AEVON_QUERY_TOUCH_OTHER_DAYS, AEVON_QUERY_ADMIT_SERIES, AEVON_QUERY_EMPTY_CHECKPOINT
 	};
 	const AevonRule *rule;
-	Datum		measure_key;
+	Datum		values[2];
 	int			count;
 
 	(void) aevon_guard_base();
 	rule = find_rule(name, tenant);
-	measure_key = Int32GetDatum(rule->measure->measure_key);
+	values[0] = Int32GetDatum(rule->measure->measure_key);
+	values[1] = TimestampTzGetDatum(aevon_clock_now());
 
 	aevon_catalog_connect();
 	(void) aevon_cut_lock_checkpoints(&count);
 	for (int i = 0; i < lengthof(steps); i++)
-		aevon_catalog_run(steps[i], &measure_key, NULL, false);
+		aevon_catalog_run(steps[i], values, NULL, false);
 	aevon_catalog_finish();
 }
 

@@ -1474,7 +1474,7 @@ COMMENT ON COLUMN aevon.rules.retired_at IS 'When it was replaced or dropped; NU
 
 COMMENT ON TABLE aevon.sweep_checkpoints IS 'The cut of each measure: which transactions'' events are inside its buckets.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.cut_xmax IS 'Stamps from here on are outside.';
-COMMENT ON COLUMN aevon.sweep_checkpoints.swept_at IS 'When the cut was last moved; NULL: never.';
+COMMENT ON COLUMN aevon.sweep_checkpoints.swept_at IS 'When the cut was last moved, by a sweep or back by a rebuild; NULL: never.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.event_count IS 'Events folded so far.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.measure_key IS 'Whose cut; 0: that of the log itself.';
 COMMENT ON COLUMN aevon.sweep_checkpoints.caught_up IS 'Whether the backfill from the log has been completed.';

@@ -38,6 +38,7 @@ sub new
 		comparisons => 0,
 		live_comparisons => 0,
 		crashes => 0,
+		full => 0,
 		statements => 0,
 		errors => {},
 		epoch => 0,
@@ -63,7 +64,7 @@ autovacuum_naptime = 1s
 aevon.sweep_interval = '300ms'
 aevon.tail_target_events = 200
 aevon.sweep_batch_events = 150
-aevon.max_series_per_rule = 150
+aevon.max_series_per_rule = 60
 CONF
 }
 
@@ -617,6 +618,9 @@ sub _quiesce
 		$self->_recall($wire, $when);
 		$self->{comparisons} += @cases + @{ $self->{remembered} };
 	}
+	# tenants whose combinations are folded together
+	my $full = $wire->must('SELECT count(*) FROM aevon.series_counts WHERE series_full')->[0][0];
+	$self->{full} = $full if $full > $self->{full};
 	$self->_remember($wire) unless $self->_gave_up;
 	$self->fail("damaged: $_") foreach _damage($wire);
 	$self->{note}->(sprintf 'quiet: %d events, %d comparisons, %d crashes, %d statements, %d prepared',
