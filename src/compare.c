@@ -112,7 +112,7 @@ aevon_compare_series(AevonStore *store, const AevonMeasure *measure, const Aevon
 }
 
 void
-aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecount *recount)
+aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecount *recount, Datum groupings)
 {
 	MemoryContext piece = AllocSetContextCreate(CurrentMemoryContext, "aevon repair",
 												ALLOCSET_DEFAULT_SIZES);
@@ -120,7 +120,7 @@ aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecount *recount)
 	AevonRecount part = *recount;
 	int64		at;
 
-	aevon_compare_empty(measure, recount->subject_key);
+	aevon_compare_empty(measure, recount, groupings);
 	at = aevon_compare_next_event(recount, AEVON_COMPARE_FIRST);
 	while (at != AEVON_COMPARE_NONE)
 	{
@@ -202,10 +202,17 @@ aevon_compare_next_event(const AevonRecount *recount, int64 from)
 }
 
 void
-aevon_compare_empty(const AevonMeasure *measure, int32 subject_key)
+aevon_compare_empty(const AevonMeasure *measure, const AevonRecount *recount, Datum groupings)
 {
-	Datum		values[2] = {Int32GetDatum(measure->measure_key), Int32GetDatum(subject_key)};
+	Datum		values[4] = {
+		Int32GetDatum(measure->measure_key),
+		Int32GetDatum(recount->tenant_key),
+		groupings,
+		Int32GetDatum(recount->subject_key),
+	};
 
+	if (groupings == (Datum) 0)
+		return;
 	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1M, values, NULL, false);
 	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1H, values, NULL, false);
 	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1D, values, NULL, false);

@@ -44,9 +44,11 @@ extern int64 aevon_compare_series(AevonStore *store, const AevonMeasure *measure
 /*
  * Replace all that the store holds of the series by the recount, making the
  * series if needed, and note its days for the next snapshot.  The checkpoints
- * are locked, and `recount` is as above.
+ * are locked, and `recount` is as above.  `groupings`, an integer[]: those that
+ * the subject's series have; 0: there are no series.
  */
-extern void aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecount *recount);
+extern void aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecount *recount,
+								  Datum groupings);
 
 /*
  * The steps of both, for those who recount otherwise.  Times are in minutes
@@ -88,7 +90,8 @@ extern int64 aevon_compare_next_stored(const AevonComparison *state, int64 from)
 extern int64 aevon_compare_next_event(const AevonRecount *recount, int64 from);
 
 /* Take all buckets of a subject away. */
-extern void aevon_compare_empty(const AevonMeasure *measure, int32 subject_key);
+extern void aevon_compare_empty(const AevonMeasure *measure, const AevonRecount *recount,
+								Datum groupings);
 
 /* Write minutes of a series, of which the writable store holds nothing there. */
 extern void aevon_compare_write(AevonStore *store, const AevonMeasure *measure,

@@ -98,7 +98,7 @@ aevon_comparesplit_rewrite(const AevonSplitSubject *subject)
 	Splitting	state = {.subject = subject,.table = aevon_dims_table_create()};
 	int64		at;
 
-	aevon_compare_empty(subject->measure, subject->recount->subject_key);
+	aevon_compare_empty(subject->measure, subject->recount, subject->groupings);
 	at = aevon_compare_next_event(subject->recount, AEVON_COMPARE_FIRST);
 	while (at != AEVON_COMPARE_NONE)
 	{

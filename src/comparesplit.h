@@ -18,6 +18,7 @@ typedef struct AevonSplitSubject
 	AevonStore *store;
 	const AevonMeasure *measure;
 	const AevonRecount *recount;
+	Datum		groupings;		/* as for aevon_compare_rewrite */
 } AevonSplitSubject;
 
 /*

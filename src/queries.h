@@ -518,21 +518,23 @@ AEVON_QUERY(NEXT_OF_TENANT,
 	" WHERE e.tenant_key OPERATOR(pg_catalog.=) $1"
 	" AND e.occurred_at OPERATOR(pg_catalog.>=) $2",
 	INT4OID, TIMESTAMPTZOID)
+/* With the groupings, or all of the measure in the index would be read for each subject. */
+#define SERIES_OF_SUBJECT \
+	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.tenant_key OPERATOR(pg_catalog.=) $2" \
+	" AND s.dims_grouping OPERATOR(pg_catalog.=) ANY ($3)" \
+	" AND s.subject_key OPERATOR(pg_catalog.=) $4"
 AEVON_QUERY(DELETE_BUCKETS_1M,
-	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	"DELETE FROM aevon.buckets_1m b USING aevon.series s" SERIES_OF_SUBJECT
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
-	INT4OID, INT4OID)
+	INT4OID, INT4OID, INT4ARRAYOID, INT4OID)
 AEVON_QUERY(DELETE_BUCKETS_1H,
-	"DELETE FROM aevon.buckets_1h b USING aevon.series s"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	"DELETE FROM aevon.buckets_1h b USING aevon.series s" SERIES_OF_SUBJECT
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
-	INT4OID, INT4OID)
+	INT4OID, INT4OID, INT4ARRAYOID, INT4OID)
 AEVON_QUERY(DELETE_BUCKETS_1D,
-	"DELETE FROM aevon.buckets_1d b USING aevon.series s"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	"DELETE FROM aevon.buckets_1d b USING aevon.series s" SERIES_OF_SUBJECT
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",
-	INT4OID, INT4OID)
+	INT4OID, INT4OID, INT4ARRAYOID, INT4OID)
 /* of one measure, for the tenant $2 or (0) for all */
 AEVON_QUERY(MISCOUNTED_SERIES,
 	"SELECT tenant_key, n.series_count, s.series_count"
@@ -565,34 +567,19 @@ AEVON_QUERY(FULLEST_SERIES,
 	" WHERE $1 OR tenant_key OPERATOR(pg_catalog.=) ANY ($2)"
 	" GROUP BY measure_key ORDER BY measure_key",
 	BOOLOID, INT4ARRAYOID)
-AEVON_QUERY(SUBJECTS_AFTER,
-	"SELECT u.tenant_key, u.subject_key FROM ("
-	"(SELECT t.tenant_key, OPERATOR(pg_catalog.-) t.tenant_key AS subject_key"
-	" FROM aevon.tenants t"
-	" WHERE t.tenant_key OPERATOR(pg_catalog.<) (OPERATOR(pg_catalog.-) $3)"
-	" AND ($2 OPERATOR(pg_catalog.=) 0 OR t.tenant_key OPERATOR(pg_catalog.=) $2)"
-	" ORDER BY t.tenant_key DESC LIMIT $4)"
-	" UNION (SELECT p.tenant_key, p.principal_key FROM aevon.principals p"
-	" WHERE p.principal_key OPERATOR(pg_catalog.>) $3"
-	" AND ($2 OPERATOR(pg_catalog.=) 0 OR p.tenant_key OPERATOR(pg_catalog.=) $2)"
-	" ORDER BY p.principal_key LIMIT $4)"
-	" UNION (SELECT s.tenant_key, s.subject_key FROM aevon.series s"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
-	" AND s.subject_key OPERATOR(pg_catalog.>) $3"
-	" AND ($2 OPERATOR(pg_catalog.=) 0 OR s.tenant_key OPERATOR(pg_catalog.=) $2)"
-	" ORDER BY s.subject_key LIMIT $4)) u"
-	" ORDER BY u.subject_key LIMIT $4",
-	INT4OID, INT4OID, INT4OID, INT8OID)
-AEVON_QUERY(SNAPSHOTS_AFTER,
-	"SELECT n.day, n.revision, n.cut_xmax, n.cut_xip, n.event_count, n.late_count, n.stats,"
-	" n.series_key, n.taken_at, n.status, n.hash, aevon.row_hash(n)"
-	" FROM aevon.series s"
-	" JOIN aevon.snapshots n ON n.series_key OPERATOR(pg_catalog.=) s.series_key"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
-	" AND s.dims_grouping OPERATOR(pg_catalog.=) 0"
-	" AND (n.day, n.revision) OPERATOR(pg_catalog.>) ($3, $4)"
-	" ORDER BY n.day, n.revision LIMIT $5",
-	INT4OID, INT4OID, INT4OID, INT4OID, INT8OID)
+AEVON_QUERY(SUBJECTS,
+	"SELECT u.tenant_key, u.subject_key,"
+	" pg_catalog.array_agg(u.dims_grouping) FILTER (WHERE u.dims_grouping IS NOT NULL) FROM ("
+	"SELECT t.tenant_key, OPERATOR(pg_catalog.-) t.tenant_key AS subject_key,"
+	" NULL::pg_catalog.int4 AS dims_grouping FROM aevon.tenants t"
+	" WHERE $2 OPERATOR(pg_catalog.=) 0 OR t.tenant_key OPERATOR(pg_catalog.=) $2"
+	" UNION ALL SELECT p.tenant_key, p.principal_key, NULL FROM aevon.principals p"
+	" WHERE $2 OPERATOR(pg_catalog.=) 0 OR p.tenant_key OPERATOR(pg_catalog.=) $2"
+	" UNION ALL (SELECT DISTINCT s.tenant_key, s.subject_key, s.dims_grouping"
+	" FROM aevon.series s WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND ($2 OPERATOR(pg_catalog.=) 0 OR s.tenant_key OPERATOR(pg_catalog.=) $2))) u"
+	" GROUP BY u.subject_key, u.tenant_key ORDER BY u.subject_key, u.tenant_key",
+	INT4OID, INT4OID)
 AEVON_QUERY(SNAPSHOTS_OF_SUBJECT,
 	"SELECT n.day, n.revision, n.cut_xmax, n.cut_xip, n.event_count, n.late_count, n.stats,"
 	" n.series_key, n.taken_at, n.status, n.hash, aevon.row_hash(n),"
@@ -600,10 +587,9 @@ AEVON_QUERY(SNAPSHOTS_OF_SUBJECT,
 	" ORDER BY n.revision) OPERATOR(pg_catalog.+) 1,"
 	" s.dims_grouping, s.dims, s.dims_digest"
 	" FROM aevon.series s"
-	" JOIN aevon.snapshots n ON n.series_key OPERATOR(pg_catalog.=) s.series_key"
-	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.subject_key OPERATOR(pg_catalog.=) $2"
+	" JOIN aevon.snapshots n ON n.series_key OPERATOR(pg_catalog.=) s.series_key" SERIES_OF_SUBJECT
 	" ORDER BY n.day, n.cut_xmax, n.cut_xip, n.series_key, n.revision",
-	INT4OID, INT4OID)
+	INT4OID, INT4OID, INT4ARRAYOID, INT4OID)
 AEVON_QUERY(ADD_REPAIR,
 	"INSERT INTO aevon.repairs (repair_id, repaired_at, window_start, series_key, tenant_key,"
 	" subject_key, measure_key, version, rule, what, repaired_by, stored, recomputed)"
@@ -655,4 +641,5 @@ AEVON_QUERY(TOUCH_DAY,
 	" ON CONFLICT (series_key, day) DO NOTHING",
 	INT8OID, INT4OID)
 #undef STOPPED_CHECKPOINTS
+#undef SERIES_OF_SUBJECT
 /* *INDENT-ON* */

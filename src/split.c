@@ -97,12 +97,14 @@ split_event(Splitting *state, AevonLogRow *row, AevonStanding standing)
 		return;
 	if (standing == AEVON_STANDS_COUNTED)
 		aevon_fold_apply(measure, &contribution, &one);
+	add_to_series(state, NULL, window, &one);
 	dims = aevon_dims_of_event(state->met, measure, row);
+	if (dims == NULL)
+		return;
 	if (split->known_xmax != 0)
 		dims = aevon_store_effective_dims_at(split->store, state->met, dims, split->known_xmax);
 	else
 		dims = aevon_store_effective_dims(split->store, state->met, dims);
-	add_to_series(state, NULL, window, &one);
 	add_to_series(state, dims, window, &one);
 	for (int i = 0; i < measure->dimension_count && state->recount->subject_key < 0; i++)
 	{

@@ -40,7 +40,8 @@ typedef struct AevonSplit
 } AevonSplit;
 
 /*
- * Recount, for a measure with dimensions; false if there are too many windows.
+ * Recount; false if there are too many windows.  Of a measure without
+ * dimensions there are only totals.
  * An event that does not count for its void is noted in its series, which then
  * may have no windows.
  */

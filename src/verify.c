@@ -40,13 +40,12 @@
 #include "metric.h"
 #include "recount.h"
 #include "rule.h"
-#include "snapsplit.h"
+#include "snapcheck.h"
 #include "store.h"
 #include "voids.h"
 
 /* Read at a time. */
 #define PAGE_SUBJECTS 1000
-#define PAGE_SNAPSHOTS 500
 
 /* Progress is told each time so many more have been checked. */
 #define EVENTS_A_NOTICE 1000000
@@ -136,21 +135,15 @@ static bool concerned(const Verify *verify, const AevonRule *rule);
 static bool is_first_of_measure(const Verify *verify, const AevonRuleSet *rules, int at);
 static const AevonCheckpoint *checkpoint_of(const Verify *verify, int32 measure_key);
 static void verify_measure(Verify *verify);
-static void verify_subject(Verify *verify, const AevonCheckpoint *checkpoint);
-static void verify_buckets(Verify *verify);
+static void verify_subject(Verify *verify, const AevonCheckpoint *checkpoint, HeapTuple tuple,
+						   TupleDesc descriptor);
+static void verify_buckets(Verify *verify, const AevonSplitSubject *subject);
 static void verify_series_counts(Verify *verify, int32 tenant_key);
 static Jsonb *count_document(Datum count);
 static void report_bucket(void *context, const AevonDifference *difference);
 static void record_repair(const Verify *verify, const Finding *finding, int64 series_key);
 static void touch_day(int64 series_key, TimestampTz window_start);
-static void verify_snapshots(Verify *verify);
-static void verify_revision(Verify *verify, const AevonSnapshotRow *row);
-static void judge_snapshot(Verify *verify, const AevonSnapshotRow *row);
-static void verify_split_snapshot(void *context, const AevonSnapshotRow *row);
-static void verify_snapshot(Verify *verify, const AevonSnapshotRow *row);
-static Jsonb *row_document(const AevonSnapshotRow *row, bool stored);
-static Jsonb *snapshot_document(const AevonSnapshotRow *row, int64 event_count,
-								int64 late_count, Jsonb *stats);
+static void report_snapshot(void *context, const AevonSnapshotDifference *difference);
 static void report(Verify *verify, const Finding *finding);
 
 Datum
@@ -530,56 +523,58 @@ verify_measure(Verify *verify)
 	const AevonMeasure *measure = verify->measure;
 	const AevonCheckpoint *checkpoint = checkpoint_of(verify, measure->measure_key);
 	int32		tenant_key = measure->tenant_key != 0 ? measure->tenant_key : verify->tenant_key;
-	int32		last = -PG_INT32_MAX;
+	Datum		values[2] = {Int32GetDatum(measure->measure_key), Int32GetDatum(tenant_key)};
+	Portal		subjects;
 	uint64		count;
 
 	if (checkpoint != NULL)
 		aevon_guard_check_cut(checkpoint->cut->xmax);
+	subjects = aevon_catalog_open(AEVON_QUERY_SUBJECTS, values);
 	do
 	{
-		Datum		values[4] = {
-			Int32GetDatum(measure->measure_key),
-			Int32GetDatum(tenant_key),
-			Int32GetDatum(last),
-			Int64GetDatum(PAGE_SUBJECTS),
-		};
 		SPITupleTable *table;
 
-		aevon_catalog_run(AEVON_QUERY_SUBJECTS_AFTER, values, NULL, true);
+		SPI_cursor_fetch(subjects, true, PAGE_SUBJECTS);
 		table = SPI_tuptable;
 		count = SPI_processed;
 		for (uint64 i = 0; i < count; i++)
 		{
 			MemoryContext outer = MemoryContextSwitchTo(verify->scratch);
-			bool		isnull;
 
-			verify->recount.tenant_key =
-				DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
-			verify->recount.subject_key = last =
-				DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
-			verify_subject(verify, checkpoint);
+			verify_subject(verify, checkpoint, table->vals[i], table->tupdesc);
 			MemoryContextSwitchTo(outer);
 			MemoryContextReset(verify->scratch);
 		}
 		SPI_freetuptable(table);
 	} while (count == PAGE_SUBJECTS);
+	SPI_cursor_close(subjects);
 	if (checkpoint != NULL && measure->dimension_count > 0)
 		verify_series_counts(verify, tenant_key);
 }
 
 /* Buckets at the measure's cut, if it still has one, and snapshots at theirs. */
 static void
-verify_subject(Verify *verify, const AevonCheckpoint *checkpoint)
+verify_subject(Verify *verify, const AevonCheckpoint *checkpoint, HeapTuple tuple,
+			   TupleDesc descriptor)
 {
+	AevonSplitSubject subject = {verify->store, verify->measure, &verify->recount};
+	bool		isnull;
+	bool		no_series;
+
 	CHECK_FOR_INTERRUPTS();
 	verify->recount.snapshot = verify->snapshot;
 	verify->recount.voids = verify->voids;
+	verify->recount.tenant_key = DatumGetInt32(SPI_getbinval(tuple, descriptor, 1, &isnull));
+	verify->recount.subject_key = DatumGetInt32(SPI_getbinval(tuple, descriptor, 2, &isnull));
+	subject.groupings = SPI_getbinval(tuple, descriptor, 3, &no_series);
+	if (no_series)
+		subject.groupings = (Datum) 0;
 	if (checkpoint != NULL)
 	{
 		verify->recount.cut = checkpoint->cut;
-		verify_buckets(verify);
+		verify_buckets(verify, &subject);
 	}
-	verify_snapshots(verify);
+	aevon_snapcheck_subject(&subject, report_snapshot, verify);
 	if (++verify->series_count % SERIES_A_NOTICE == 0)
 		ereport(NOTICE,
 				(errmsg("aevon_verify: " INT64_FORMAT " series checked so far",
@@ -587,23 +582,22 @@ verify_subject(Verify *verify, const AevonCheckpoint *checkpoint)
 }
 
 static void
-verify_buckets(Verify *verify)
+verify_buckets(Verify *verify, const AevonSplitSubject *subject)
 {
-	const AevonMeasure *measure = verify->measure;
-	AevonSplitSubject subject = {verify->store, measure, &verify->recount};
+	bool		split = subject->measure->dimension_count > 0;
 	int64		found;
 
-	if (measure->dimension_count > 0)
-		found = aevon_comparesplit_series(&subject, report_bucket, verify);
+	if (split)
+		found = aevon_comparesplit_series(subject, report_bucket, verify);
 	else
-		found = aevon_compare_series(verify->store, measure, &verify->recount, report_bucket,
-									 verify);
+		found = aevon_compare_series(subject->store, subject->measure, subject->recount,
+									 report_bucket, verify);
 	if (found == 0 || !verify->repair)
 		return;
-	if (measure->dimension_count > 0)
-		aevon_comparesplit_rewrite(&subject);
+	if (split)
+		aevon_comparesplit_rewrite(subject);
 	else
-		aevon_compare_rewrite(measure, &verify->recount);
+		aevon_compare_rewrite(subject->measure, subject->recount, subject->groupings);
 }
 
 /* What the guard of aevon.max_series_per_rule goes by; tenant_key 0: every tenant. */
@@ -719,217 +713,20 @@ touch_day(int64 series_key, TimestampTz window_start)
 }
 
 static void
-verify_snapshots(Verify *verify)
-{
-	Datum		values[5] = {
-		Int32GetDatum(verify->measure->measure_key),
-		Int32GetDatum(verify->recount.subject_key),
-		Int32GetDatum(PG_INT32_MIN),
-		Int32GetDatum(0),
-		Int64GetDatum(PAGE_SNAPSHOTS),
-	};
-	AevonSplitSubject subject = {verify->store, verify->measure, &verify->recount};
-	uint64		count;
-
-	if (verify->measure->dimension_count > 0)
-	{
-		aevon_snapsplit_visit(&subject, verify_split_snapshot, verify);
-		return;
-	}
-
-	do
-	{
-		SPITupleTable *table;
-		bool		isnull;
-
-		aevon_catalog_run(AEVON_QUERY_SNAPSHOTS_AFTER, values, NULL, true);
-		table = SPI_tuptable;
-		count = SPI_processed;
-		for (uint64 i = 0; i < count; i++)
-		{
-			MemoryContext day = AllocSetContextCreate(verify->scratch, "aevon snapshot",
-													  ALLOCSET_SMALL_SIZES);
-			MemoryContext outer = MemoryContextSwitchTo(day);
-			Datum		of_day = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
-			bool		same_day = DatumGetInt32(of_day) == DatumGetInt32(values[2]);
-
-			AevonSnapshotRow row = {
-				.tuple = table->vals[i],
-				.descriptor = table->tupdesc,
-				.expected = same_day ? DatumGetInt32(values[3]) + 1 : 1,
-			};
-
-			verify_revision(verify, &row);
-			verify_snapshot(verify, &row);
-			MemoryContextSwitchTo(outer);
-			MemoryContextDelete(day);
-			values[2] = of_day;
-			values[3] = SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull);
-		}
-		SPI_freetuptable(table);
-	} while (count == PAGE_SNAPSHOTS);
-}
-
-/* A visitor. */
-static void
-verify_split_snapshot(void *context, const AevonSnapshotRow *row)
+report_snapshot(void *context, const AevonSnapshotDifference *difference)
 {
 	Verify	   *verify = context;
-
-	verify_revision(verify, row);
-	judge_snapshot(verify, row);
-}
-
-/* Revisions of a day count from 1 up; only a compaction leaves one out. */
-static void
-verify_revision(Verify *verify, const AevonSnapshotRow *row)
-{
-	HeapTuple	tuple = row->tuple;
-	TupleDesc	descriptor = row->descriptor;
-	bool		isnull;
-	int32		revision = DatumGetInt32(SPI_getbinval(tuple, descriptor, 2, &isnull));
-	Datum		values[4] = {
-		SPI_getbinval(tuple, descriptor, 8, &isnull),
-		SPI_getbinval(tuple, descriptor, 1, &isnull),
-		Int32GetDatum(row->expected),
-		Int32GetDatum(revision - 1),
-	};
-	SPITupleTable *table;
-	uint64		count;
-
-	if (revision == row->expected)
-		return;
-	aevon_catalog_run(AEVON_QUERY_LOST_REVISIONS, values, NULL, true);
-	table = SPI_tuptable;
-	count = SPI_processed;
-	for (uint64 i = 0; i < count; i++)
-	{
-		AevonJson	json = {0};
-		int32		lost = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
-		Finding		finding = {
-			.rule = verify->rule,
-			.tenant_key = verify->recount.tenant_key,
-			.principal_key = verify->recount.subject_key,
-			.what = "snapshot",
-			.window_start = DatumGetInt32(values[1]) * AEVON_DAY,
-		};
-
-		aevon_json_token(&json, WJB_BEGIN_OBJECT);
-		aevon_dims_push(&json, row->dims);
-		aevon_json_number(&json, "revision", int64_to_numeric(lost));
-		aevon_json_token(&json, WJB_END_OBJECT);
-		finding.recomputed = aevon_json_finish(&json);
-		report(verify, &finding);
-	}
-	SPI_freetuptable(table);
-}
-
-/* Derive a snapshot again, at its own cut. */
-static void
-verify_snapshot(Verify *verify, const AevonSnapshotRow *row)
-{
-	AevonRecount recount = verify->recount;
-	AevonSnapshotRow judged = *row;
-	AevonPacked minutes;
-	bool		isnull;
-	int32		day = DatumGetInt32(SPI_getbinval(row->tuple, row->descriptor, 1, &isnull));
-
-	recount.cut = aevon_cut_from_datums(SPI_getbinval(row->tuple, row->descriptor, 3, &isnull),
-										SPI_getbinval(row->tuple, row->descriptor, 4, &isnull));
-	recount.since = day * AEVON_DAY;
-	recount.until = (day + INT64CONST(1)) * AEVON_DAY;
-	aevon_recount_minutes(&recount, verify->measure, &minutes);
-	judged.recounted = &minutes.merged;
-	judge_snapshot(verify, &judged);
-}
-
-static void
-judge_snapshot(Verify *verify, const AevonSnapshotRow *row)
-{
-	HeapTuple	tuple = row->tuple;
-	TupleDesc	descriptor = row->descriptor;
-	bool		isnull;
-	int32		day = DatumGetInt32(SPI_getbinval(tuple, descriptor, 1, &isnull));
-	int64		event_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &isnull));
-	int64		late_count = DatumGetInt64(SPI_getbinval(tuple, descriptor, 6, &isnull));
-	Jsonb	   *stats = DatumGetJsonbP(SPI_getbinval(tuple, descriptor, 7, &isnull));
-	const AevonPartial *partial = row->recounted;
-	Jsonb	   *recomputed = aevon_metric_stats(verify->measure, partial);
 	Finding		finding = {
 		.rule = verify->rule,
 		.tenant_key = verify->recount.tenant_key,
 		.principal_key = verify->recount.subject_key,
 		.what = "snapshot",
-		.window_start = day * AEVON_DAY,
+		.window_start = difference->day,
+		.stored = difference->stored,
+		.recomputed = difference->recomputed,
 	};
 
-	if (partial->event_count == event_count && partial->late == late_count &&
-		compareJsonbContainers(&stats->root, &recomputed->root) == 0)
-	{
-		/*
-		 * time, status and change do not follow from the log, but from the
-		 * hash
-		 */
-		if (DatumGetBool(DirectFunctionCall2(byteaeq,
-											 SPI_getbinval(tuple, descriptor, 11, &isnull),
-											 SPI_getbinval(tuple, descriptor, 12, &isnull))))
-			return;
-		finding.stored = row_document(row, true);
-		finding.recomputed = row_document(row, false);
-	}
-	else
-	{
-		finding.stored = snapshot_document(row, event_count, late_count, stats);
-		finding.recomputed = snapshot_document(row, partial->event_count, partial->late, recomputed);
-	}
 	report(verify, &finding);
-}
-
-/* A snapshot's row with the hash it has, or only the hash that its columns give. */
-static Jsonb *
-row_document(const AevonSnapshotRow *row, bool stored)
-{
-	HeapTuple	tuple = row->tuple;
-	TupleDesc	descriptor = row->descriptor;
-	AevonJson	json = {0};
-	bool		isnull;
-	bytea	   *hash = DatumGetByteaPP(SPI_getbinval(tuple, descriptor, stored ? 11 : 12, &isnull));
-	Datum		revision = SPI_getbinval(tuple, descriptor, 2, &isnull);
-
-	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	aevon_dims_push(&json, row->dims);
-	aevon_json_number(&json, "revision", int64_to_numeric(DatumGetInt32(revision)));
-	if (stored)
-	{
-		aevon_json_time(&json, "taken_at",
-						DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 9, &isnull)));
-		aevon_json_text(&json, "status", SPI_getvalue(tuple, descriptor, 10));
-	}
-	aevon_json_bytes(&json, "hash", VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash));
-	aevon_json_token(&json, WJB_END_OBJECT);
-	return aevon_json_finish(&json);
-}
-
-static Jsonb *
-snapshot_document(const AevonSnapshotRow *row, int64 event_count, int64 late_count,
-				  Jsonb *stats)
-{
-	AevonJson	json = {0};
-	JsonbValue	nested;
-	bool		isnull;
-
-	JsonbToJsonbValue(stats, &nested);
-	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	aevon_dims_push(&json, row->dims);
-	aevon_json_number(&json, "revision",
-					  int64_to_numeric(DatumGetInt32(SPI_getbinval(row->tuple, row->descriptor, 2,
-																   &isnull))));
-	aevon_json_number(&json, "event_count", int64_to_numeric(event_count));
-	aevon_json_number(&json, "late_count", int64_to_numeric(late_count));
-	aevon_json_key(&json, "stats");
-	pushJsonbValue(&json.state, WJB_VALUE, &nested);
-	aevon_json_token(&json, WJB_END_OBJECT);
-	return aevon_json_finish(&json);
 }
 
 static void
