@@ -64,7 +64,7 @@ all install installcheck uninstall clean:
 	@$(MAKE) --no-print-directory $@
 
 setup:
-	@tools/setup.sh check demo lint
+	@tools/setup.sh check demo bench lint
 
 check:
 	@$(call ready,check)
@@ -86,7 +86,7 @@ demo:
 	@tools/staged.sh demo/run.sh
 
 bench:
-	@$(call ready,check)
+	@$(call ready,bench)
 	@tools/staged.sh bench/run.sh
 
 lint:

@@ -1,6 +1,6 @@
 #!/bin/bash
-# tools/setup.sh WHAT...: install what `make check`, `make demo` or `make lint`
-# needs and does not find.  Does nothing, quickly, when all is there.
+# tools/setup.sh WHAT...: install what `make check`, `make demo`, `make bench` or
+# `make lint` needs and does not find.  Does nothing, quickly, when all is there.
 #
 # Debian's packages come by apt-get, as root or through sudo; the USGS week of
 # the demo comes from the npm package vega-datasets, into build/; so does
@@ -51,6 +51,13 @@ need_for_build() {
 	need libipc-run-perl perl -MIPC::Run -e 1
 	need gzip command -v gzip
 	need mawk command -v awk
+}
+
+# Redis is in redis-tools too, under the name of redis-check-rdb; the package
+# redis-server would start a service.
+need_for_bench() {
+	need gnuplot-nox command -v gnuplot
+	need redis-tools command -v redis-benchmark
 }
 
 need_for_lint() {
@@ -139,14 +146,16 @@ fetch_earthquakes() {
 	earthquakes_are_there || fail "$earthquakes has not the content that $earthquakes_package had"
 }
 
-[ $# -gt 0 ] || fail "usage: tools/setup.sh check|demo|lint ..."
+[ $# -gt 0 ] || fail "usage: tools/setup.sh check|demo|bench|lint ..."
 earthquakes_wanted=
 promtool_wanted=
 for what; do
 	case $what in
-		check|demo) need_for_build; need_for_earthquakes; earthquakes_wanted=1 ;;&
+		check|demo|bench) need_for_build ;;&
+		check|demo) need_for_earthquakes; earthquakes_wanted=1 ;;&
 		check) promtool_wanted=1 ;;
 		demo) ;;
+		bench) need_for_bench ;;
 		lint) need_for_lint ;;
 		*) fail "unknown: $what" ;;
 	esac

@@ -77,7 +77,7 @@ status=0
 wait "$child" || status=$?
 child=
 if [ -d "$stage/tmp/results" ]; then
-	cp "$stage/tmp/results"/*.md "$source_dir/bench/"
+	cp "$stage/tmp/results"/* "$source_dir/bench/"
 fi
 rm -rf "$source_dir/tmp_check"
 if [ "$status" != 0 ] && [ -d "$stage/tmp/tmp_check/log" ]; then
