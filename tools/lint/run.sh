@@ -36,6 +36,18 @@ run_cppcheck() {
 		-Isrc src/*.c
 }
 
+# The faults that the model checker must find, make torture-faults.
+apply_faults() {
+	local fault failed=
+
+	for fault in test/torture/faults/*.patch; do
+		patch --quiet --force --dry-run -p1 <"$fault" >/dev/null && continue
+		echo "$fault does not apply"
+		failed=1
+	done
+	[ -z "$failed" ]
+}
+
 compile_with() {
 	local file
 
@@ -49,6 +61,7 @@ compile_with() {
 check "layers" tools/lint/layers.pl
 check "code" tools/lint/code.pl --long
 check "format" tools/lint/format.sh
+check "faults apply" apply_faults
 check "gcc" compile_with gcc
 check "clang" compile_with clang -Wno-ignored-attributes
 check "cppcheck" run_cppcheck
