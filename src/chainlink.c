@@ -19,11 +19,13 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "catalog.h"
 #include "chainlink.h"
+#include "json.h"
 #include "log.h"
 
 /* Kinds of items.  They are part of the links: never change one. */
@@ -152,6 +154,23 @@ aevon_link_add(const AevonLink *link)
 	values[7] = aevon_cut_xip_datum(link->cut);
 	values[8] = PointerGetDatum(bytes);
 	aevon_catalog_run(AEVON_QUERY_ADD_LINK, values, NULL, false);
+}
+
+Jsonb *
+aevon_link_document(const AevonLink *link)
+{
+	AevonJson	json = {0};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_number(&json, "link_number", int64_to_numeric(link->link_number));
+	aevon_json_number(&json, "event_count", int64_to_numeric(link->event_count));
+	aevon_json_number(&json, "void_count", int64_to_numeric(link->void_count));
+	aevon_json_number(&json, "snapshot_count", int64_to_numeric(link->snapshot_count));
+	aevon_json_number(&json, "compaction_count", int64_to_numeric(link->compaction_count));
+	aevon_json_text(&json, "cut", aevon_cut_text(link->cut));
+	aevon_json_bytes(&json, "link", link->link, AEVON_DIGEST_LENGTH);
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
 }
 
 /* What has a stamp in [from, until); the stamp up to which all was put. */

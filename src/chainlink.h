@@ -24,6 +24,7 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 #include "datatype/timestamp.h"
+#include "utils/jsonb.h"
 #include "utils/snapshot.h"
 
 #include "chainhash.h"
@@ -76,5 +77,8 @@ extern void aevon_link_finish(AevonLink *link, AevonChainHash *hash);
 /* From and to aevon.chain; the cut is palloc'd.  SPI is connected. */
 extern void aevon_link_read(HeapTuple tuple, TupleDesc descriptor, AevonLink *link);
 extern void aevon_link_add(const AevonLink *link);
+
+/* What a link says, less when it was made. */
+extern Jsonb *aevon_link_document(const AevonLink *link);
 
 #endif							/* AEVON_CHAINLINK_H */

@@ -9,14 +9,12 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/snapmgr.h"
@@ -26,18 +24,15 @@
 #include "access.h"
 #include "catalog.h"
 #include "chain.h"
-#include "compare.h"
 #include "comparesplit.h"
 #include "cut.h"
 #include "dictionary.h"
-#include "digest.h"
 #include "errors.h"
 #include "guard.h"
 #include "guc.h"
 #include "json.h"
-#include "keycheck.h"
-#include "log.h"
-#include "metric.h"
+#include "logcheck.h"
+#include "names.h"
 #include "recount.h"
 #include "rule.h"
 #include "snapcheck.h"
@@ -48,10 +43,7 @@
 #define PAGE_SUBJECTS 1000
 
 /* Progress is told each time so many more have been checked. */
-#define EVENTS_A_NOTICE 1000000
 #define SERIES_A_NOTICE 10000
-
-#define NAMES_LIMIT 100000
 
 /* Columns of the result. */
 enum
@@ -59,19 +51,6 @@ enum
 	OUT_RULE, OUT_VERSION, OUT_TENANT, OUT_PRINCIPAL, OUT_WHAT, OUT_WINDOW_START,
 	OUT_STORED, OUT_RECOMPUTED, OUT_REPAIRED, OUT_COLUMNS
 };
-
-/* Names by key: the dictionaries' own cache is filled by name only. */
-typedef struct NameKey
-{
-	int32		dictionary;
-	int32		key;
-} NameKey;
-
-typedef struct NameEntry
-{
-	NameKey		key;
-	char	   *name;			/* NULL: there is none */
-} NameEntry;
 
 typedef struct Verify
 {
@@ -88,11 +67,8 @@ typedef struct Verify
 	AevonVoids *voids;
 	AevonCheckpoint *checkpoints;
 	int			checkpoint_count;
-	AevonKeyCheck *keys;
-	HTAB	   *names;
-	MemoryContext names_context;
-	MemoryContext scratch;		/* of one subject or event */
-	int64		event_count;
+	AevonNames *names;
+	MemoryContext scratch;		/* of one subject */
 	int64		series_count;
 
 	/* what is being checked */
@@ -120,16 +96,10 @@ PG_FUNCTION_INFO_V1(aevon_verify_sql);
 static void unpack_arguments(FunctionCallInfo fcinfo, Verify *verify);
 static void unpack_rule(Verify *verify, char *name);
 static void verify_in_context(Verify *verify);
-static void begin_names(Verify *verify);
-static const char *name_of(Verify *verify, AevonDictionary dictionary, int32 key);
 static void verify_events(Verify *verify);
-static void verify_event(Verify *verify, AevonLogRow *row);
-static bool digest_row(Verify *verify, AevonLogRow *row, uint8 *content, uint8 *out);
-static void report_event(Verify *verify, AevonLogRow *row, const bytea *stored,
-						 const uint8 *recomputed);
+static void report_event(void *context, const AevonLogDifference *difference);
 static void report_key(void *context, const AevonKeyDifference *difference);
 static void report_break(void *context, const AevonLink *stored, const AevonLink *recomputed);
-static Jsonb *link_document(const AevonLink *link);
 static void verify_rules(Verify *verify);
 static bool concerned(const Verify *verify, const AevonRule *rule);
 static bool is_first_of_measure(const Verify *verify, const AevonRuleSet *rules, int at);
@@ -228,7 +198,7 @@ verify_in_context(Verify *verify)
 											ALLOCSET_DEFAULT_SIZES);
 	if (verify->tenant == NULL || verify->tenant_key != 0)
 	{
-		begin_names(verify);
+		verify->names = aevon_names_create();
 		if (verify->rule_name == NULL)
 			verify_events(verify);
 		if (verify->rule_name == NULL && verify->tenant == NULL)
@@ -243,150 +213,37 @@ verify_in_context(Verify *verify)
 	UnregisterSnapshot(verify->snapshot);
 }
 
-static void
-begin_names(Verify *verify)
-{
-	HASHCTL		control = {0};
-
-	if (verify->names_context == NULL)
-		verify->names_context = AllocSetContextCreate(CurrentMemoryContext, "aevon names",
-													  ALLOCSET_DEFAULT_SIZES);
-	else
-		MemoryContextReset(verify->names_context);
-	control.keysize = sizeof(NameKey);
-	control.entrysize = sizeof(NameEntry);
-	control.hcxt = verify->names_context;
-	verify->names = hash_create("aevon names", 1024, &control,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-/* NULL for a key that no dictionary has.  Good until the next look-up. */
-static const char *
-name_of(Verify *verify, AevonDictionary dictionary, int32 key)
-{
-	NameKey		wanted = {dictionary, key};
-	NameEntry  *entry;
-	bool		found;
-
-	entry = hash_search(verify->names, &wanted, HASH_ENTER, &found);
-	if (!found)
-	{
-		MemoryContext outer = MemoryContextSwitchTo(verify->names_context);
-
-		entry->name = NULL;
-		entry->name = aevon_dictionary_find_name(dictionary, key);
-		MemoryContextSwitchTo(outer);
-	}
-	return entry->name;
-}
-
-/* Does each row still have the content that its hash was made of, and its key? */
+/* The rows of the log and their keys, both ways. */
 static void
 verify_events(Verify *verify)
 {
-	AevonLogScan *scan;
-	AevonLogRow row;
-
-	if (verify->tenant_key != 0)
-		scan = aevon_log_scan_tenant(verify->snapshot, verify->tenant_key, DT_NOBEGIN, DT_NOEND);
-	else
-		scan = aevon_log_scan_stamps(verify->snapshot, PG_INT64_MIN, PG_INT64_MAX);
-	verify->keys = aevon_keycheck_open(verify->repair, report_key, verify);
-	while (aevon_log_scan_next(scan, &row))
-	{
-		MemoryContext outer = MemoryContextSwitchTo(verify->scratch);
-
-		if (hash_get_num_entries(verify->names) > NAMES_LIMIT)
-			begin_names(verify);
-		verify_event(verify, &row);
-		if (++verify->event_count % EVENTS_A_NOTICE == 0)
-			ereport(NOTICE,
-					(errmsg("aevon_verify: " INT64_FORMAT " events checked so far",
-							verify->event_count)));
-		MemoryContextSwitchTo(outer);
-		MemoryContextReset(verify->scratch);
-	}
-	aevon_log_scan_end(scan);
-	aevon_keycheck_rest(verify->keys, verify->tenant_key);
-	aevon_keycheck_close(verify->keys);
-}
-
-static void
-verify_event(Verify *verify, AevonLogRow *row)
-{
-	uint8		content[AEVON_DIGEST_LENGTH];
-	uint8		recomputed[AEVON_DIGEST_LENGTH];
-	bool		isnull;
-	bool		right;
-	bytea	   *stored = DatumGetByteaPP(slot_getattr(row->slot, Anum_event_log_content_hash,
-													  &isnull));
-
-	if (!digest_row(verify, row, content, recomputed))
-	{
-		report_event(verify, row, stored, NULL);
-		return;
-	}
-	right = VARSIZE_ANY_EXHDR(stored) == AEVON_DIGEST_LENGTH &&
-		memcmp(VARDATA_ANY(stored), recomputed, AEVON_DIGEST_LENGTH) == 0;
-	if (!right)
-		report_event(verify, row, stored, recomputed);
-	aevon_keycheck_event(verify->keys, row, content, right);
-}
-
-/* False: a key of the row has no name. */
-static bool
-digest_row(Verify *verify, AevonLogRow *row, uint8 *content, uint8 *out)
-{
-	bool		no_metadata;
-	Datum		metadata = slot_getattr(row->slot, Anum_event_log_metadata, &no_metadata);
-	const char *type = name_of(verify, AEVON_DICTIONARY_EVENT_TYPE, row->type_key);
-	AevonEventIdentity event = {
-		.tenant = name_of(verify, AEVON_DICTIONARY_TENANT, row->tenant_key),
-		.principal = name_of(verify, AEVON_DICTIONARY_PRINCIPAL, row->principal_key),
-		.event_id = aevon_log_row_event_id(row),
-		.event_type = type,
-		.occurred_at = row->occurred_at,
-		.ingested_at = row->ingested_at,
-		.data = aevon_log_row_data(row),
-		.metadata = no_metadata ? NULL : DatumGetJsonbP(metadata),
+	AevonLogCheck check = {
+		.snapshot = verify->snapshot,
+		.tenant_key = verify->tenant_key,
+		.names = verify->names,
+		.keys = aevon_keycheck_open(verify->repair, report_key, verify),
+		.visitor = report_event,
+		.context = verify,
 	};
 
-	if (type == NULL || event.tenant == NULL || event.principal == NULL)
-		return false;
-	aevon_digest_content(type, event.data, content);
-	aevon_digest_event(&event, content, out);
-	return true;
+	aevon_logcheck_run(&check);
+	aevon_keycheck_rest(check.keys, verify->tenant_key);
+	aevon_keycheck_close(check.keys);
 }
 
 static void
-report_event(Verify *verify, AevonLogRow *row, const bytea *stored, const uint8 *recomputed)
+report_event(void *context, const AevonLogDifference *difference)
 {
-	AevonJson	json = {0};
 	Finding		finding = {
-		.tenant_key = row->tenant_key,
-		.principal_key = row->principal_key,
+		.tenant_key = difference->tenant_key,
+		.principal_key = difference->principal_key,
 		.what = "event",
-		.window_start = row->occurred_at,
+		.window_start = difference->occurred_at,
+		.stored = difference->stored,
+		.recomputed = difference->recomputed,
 	};
 
-	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	aevon_json_text(&json, "event_id", aevon_log_row_event_id(row));
-	aevon_json_text(&json, "event_type", name_of(verify, AEVON_DICTIONARY_EVENT_TYPE,
-												 row->type_key));
-	aevon_json_time(&json, "ingested_at", row->ingested_at);
-	aevon_json_number(&json, "stamp", int64_to_numeric(row->stamp));
-	aevon_json_bytes(&json, "content_hash", VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored));
-	aevon_json_token(&json, WJB_END_OBJECT);
-	finding.stored = aevon_json_finish(&json);
-	if (recomputed != NULL)
-	{
-		memset(&json, 0, sizeof(json));
-		aevon_json_token(&json, WJB_BEGIN_OBJECT);
-		aevon_json_bytes(&json, "content_hash", recomputed, AEVON_DIGEST_LENGTH);
-		aevon_json_token(&json, WJB_END_OBJECT);
-		finding.recomputed = aevon_json_finish(&json);
-	}
-	report(verify, &finding);
+	report(context, &finding);
 }
 
 static void
@@ -415,11 +272,11 @@ report_break(void *context, const AevonLink *stored, const AevonLink *recomputed
 		.what = "chain",
 		.no_window = stored == NULL,
 		.window_start = stored != NULL ? stored->made_at : 0,
-		.stored = stored != NULL ? link_document(stored) : NULL,
+		.stored = stored != NULL ? aevon_link_document(stored) : NULL,
 	};
 
 	if (stored != NULL)
-		finding.recomputed = link_document(recomputed);
+		finding.recomputed = aevon_link_document(recomputed);
 	else
 	{
 		AevonJson	json = {0};
@@ -430,23 +287,6 @@ report_break(void *context, const AevonLink *stored, const AevonLink *recomputed
 		finding.recomputed = aevon_json_finish(&json);
 	}
 	report(context, &finding);
-}
-
-static Jsonb *
-link_document(const AevonLink *link)
-{
-	AevonJson	json = {0};
-
-	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	aevon_json_number(&json, "link_number", int64_to_numeric(link->link_number));
-	aevon_json_number(&json, "event_count", int64_to_numeric(link->event_count));
-	aevon_json_number(&json, "void_count", int64_to_numeric(link->void_count));
-	aevon_json_number(&json, "snapshot_count", int64_to_numeric(link->snapshot_count));
-	aevon_json_number(&json, "compaction_count", int64_to_numeric(link->compaction_count));
-	aevon_json_text(&json, "cut", aevon_cut_text(link->cut));
-	aevon_json_bytes(&json, "link", link->link, AEVON_DIGEST_LENGTH);
-	aevon_json_token(&json, WJB_END_OBJECT);
-	return aevon_json_finish(&json);
 }
 
 /* Each measure once, whichever rules share it. */
@@ -738,9 +578,9 @@ report(Verify *verify, const Finding *finding)
 	const char *principal = NULL;
 
 	if (finding->tenant_key != 0)
-		tenant = name_of(verify, AEVON_DICTIONARY_TENANT, finding->tenant_key);
+		tenant = aevon_names_find(verify->names, AEVON_DICTIONARY_TENANT, finding->tenant_key);
 	if (finding->principal_key > 0)
-		principal = name_of(verify, AEVON_DICTIONARY_PRINCIPAL, finding->principal_key);
+		principal = aevon_names_find(verify->names, AEVON_DICTIONARY_PRINCIPAL, finding->principal_key);
 	memset(nulls, true, sizeof(nulls));
 	if (finding->rule != NULL)
 	{

@@ -1,0 +1,43 @@
+/*
+ * logcheck.h
+ *		The rows of the log against the hashes stored with them, and against
+ *		their keys (keycheck.h).
+ *
+ * Layer 2.
+ */
+#ifndef AEVON_LOGCHECK_H
+#define AEVON_LOGCHECK_H
+
+#include "postgres.h"
+#include "utils/jsonb.h"
+#include "utils/snapshot.h"
+
+#include "keycheck.h"
+#include "names.h"
+
+/* A row of the log that does not match its hash. */
+typedef struct AevonLogDifference
+{
+	int32		tenant_key;
+	int32		principal_key;
+	TimestampTz occurred_at;
+	Jsonb	   *stored;
+	Jsonb	   *recomputed;		/* NULL: a key of the row has no name */
+} AevonLogDifference;
+
+typedef void (*AevonLogVisitor) (void *context, const AevonLogDifference *difference);
+
+typedef struct AevonLogCheck
+{
+	Snapshot	snapshot;		/* the active one */
+	int32		tenant_key;		/* 0: of all tenants */
+	AevonNames *names;
+	AevonKeyCheck *keys;		/* each row is checked against them, too */
+	AevonLogVisitor visitor;
+	void	   *context;
+} AevonLogCheck;
+
+/* SPI is connected.  A NOTICE tells of each million rows. */
+extern void aevon_logcheck_run(const AevonLogCheck *check);
+
+#endif							/* AEVON_LOGCHECK_H */
