@@ -199,7 +199,7 @@ sub check_query
 	my ($where, $sql) = @_;
 	my %syntax = map { $_ => 1 }
 	  qw(and any all array as by coalesce conflict distinct else exists filter from greatest in
-	  intersect into key lateral least not nullif on only operator or over row select set then union
+	  intersect into join key lateral least not nullif on only operator or over row select set then union
 	  using values when where);
 	my %local = map { lc $_ => 1 } $sql =~ /(?:\bWITH(?:\s+RECURSIVE)?|\),)\s+(\w+)(?:\s*\([\w, ]*\))?\s+AS\b/gi;
 
