@@ -233,7 +233,7 @@ put_rule(void *context, const AevonRule *rule, const AevonDims *dims,
 	label.principal = label.whole_tenant ? (Datum) 0 : CStringGetTextDatum(days->principal);
 	label.rule = CStringGetTextDatum(rule->name);
 	label.version = rule->version;
-	label.dims = JsonbPGetDatum(dims != NULL ? dims->values : aevon_json_empty());
+	label.dims = JsonbPGetDatum(dims != NULL ? aevon_dims_values(dims) : aevon_json_empty());
 	strlcpy(label.operator_name, rule->operators[0].name, NAMEDATALEN);
 	aevon_catalog_connect();
 	put_series(question->daily, &label, series_key);

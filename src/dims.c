@@ -50,25 +50,14 @@ struct AevonDimsTable
 {
 	MemoryContext memory;
 	MemoryContext scratch;		/* of one lookup */
+	StringInfoData key;			/* likewise */
 	combinations_hash *combinations;
 };
 
-/* What is looked up. */
-typedef struct Wanted
-{
-	const AevonMeasure *measure;
-	int32		tenant_key;
-	AevonGrouping grouping;
-	bool		other;
-	JsonbValue	items[AEVON_MAX_DIMENSIONS];
-} Wanted;
-
-static void put_value(Wanted *wanted, int i, const JsonbValue *item);
-static AevonDims *intern(AevonDimsTable *table, const Wanted *wanted);
-static AevonDims *make_dims(AevonDimsTable *table, const Wanted *wanted);
-static void encode_key(StringInfo key, const Wanted *wanted);
-static Jsonb *document_of(const Wanted *wanted);
-static void set_digest(AevonDims *dims);
+static void put_value(AevonDimsWanted *wanted, int i, const JsonbValue *item);
+static AevonDims *make_dims(AevonDimsTable *table, const AevonDimsWanted *wanted);
+static JsonbValue copy_value(const JsonbValue *value);
+static void encode_key(StringInfo key, const AevonDimsWanted *wanted);
 
 AevonDimsTable *
 aevon_dims_table_create(void)
@@ -76,12 +65,62 @@ aevon_dims_table_create(void)
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "aevon dimension values",
 												 ALLOCSET_DEFAULT_SIZES);
 	AevonDimsTable *table = MemoryContextAllocZero(memory, sizeof(AevonDimsTable));
+	MemoryContext outer;
 
 	table->memory = memory;
 	table->scratch = AllocSetContextCreate(memory, "aevon dimension values of an event",
 										   ALLOCSET_DEFAULT_SIZES);
+	outer = MemoryContextSwitchTo(memory);
+	initStringInfo(&table->key);
+	MemoryContextSwitchTo(outer);
 	table->combinations = combinations_create(memory, 64, NULL);
 	return table;
+}
+
+Jsonb *
+aevon_dims_values(const AevonDims *dims)
+{
+	AevonDims  *own = unconstify(AevonDims *, dims);
+	JsonbParseState *state = NULL;
+	JsonbValue	name = {.type = jbvString};
+	MemoryContext outer;
+
+	if (dims->values != NULL)
+		return dims->values;
+	outer = MemoryContextSwitchTo(dims->memory);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < dims->measure->dimension_count; i++)
+	{
+		if ((dims->grouping & ((AevonGrouping) 1 << i)) == 0)
+			continue;
+		name.val.string.val = dims->measure->dimensions[i].name;
+		name.val.string.len = strlen(name.val.string.val);
+		pushJsonbValue(&state, WJB_KEY, &name);
+		pushJsonbValue(&state, WJB_VALUE, &dims->items[i]);
+	}
+	own->values = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	MemoryContextSwitchTo(outer);
+	return dims->values;
+}
+
+/* One byte for "other". */
+const uint8 *
+aevon_dims_digest(const AevonDims *dims, int *length)
+{
+	AevonDims  *own = unconstify(AevonDims *, dims);
+	uint8		digest[AEVON_DIGEST_LENGTH];
+
+	if (dims->digest_length == 0)
+	{
+		own->digest_length = dims->other ? 1 : AEVON_DIMS_DIGEST_LENGTH;
+		if (!dims->other)
+		{
+			aevon_digest_document(aevon_dims_values(dims), digest);
+			memcpy(own->digest, digest, AEVON_DIMS_DIGEST_LENGTH);
+		}
+	}
+	*length = dims->digest_length;
+	return dims->digest;
 }
 
 void
@@ -114,46 +153,82 @@ AevonDims *
 aevon_dims_of_event_for(AevonDimsTable *table, const AevonMeasure *measure, AevonLogRow *row,
 						AevonGrouping grouping)
 {
-	Wanted		wanted = {measure, row->tenant_key, grouping, false};
+	AevonDimsWanted wanted;
+
+	aevon_dims_read_event(table, measure, row, &wanted);
+	wanted.grouping = grouping;
+	return aevon_dims_remember(table, &wanted);
+}
+
+void
+aevon_dims_read_event(AevonDimsTable *table, const AevonMeasure *measure, AevonLogRow *row,
+					  AevonDimsWanted *out)
+{
 	MemoryContext outer;
-	AevonDims  *dims;
 	Jsonb	   *data;
 
+	out->measure = measure;
+	out->tenant_key = row->tenant_key;
+	out->grouping = aevon_dims_full_grouping(measure);
+	out->other = false;
 	/* the row keeps its data, so not in the table's memory */
 	data = aevon_log_row_data(row);
+	MemoryContextReset(table->scratch);
 	outer = MemoryContextSwitchTo(table->scratch);
 	for (int i = 0; i < measure->dimension_count; i++)
 	{
 		JsonbValue	item;
 
 		if (aevon_path_item(measure->dimensions[i].path, data, &item) == AEVON_MATCH_YES)
-			put_value(&wanted, i, &item);
+			put_value(out, i, &item);
 		else
-			put_value(&wanted, i, NULL);
+			put_value(out, i, NULL);
 	}
 	MemoryContextSwitchTo(outer);
-	dims = intern(table, &wanted);
-	return dims;
+}
+
+AevonDims *
+aevon_dims_remember(AevonDimsTable *table, const AevonDimsWanted *wanted)
+{
+	DimsEntry  *entry;
+	DimsKey		key;
+	bool		found;
+
+	resetStringInfo(&table->key);
+	encode_key(&table->key, wanted);
+	key.bytes = table->key.data;
+	key.length = table->key.len;
+	entry = combinations_insert(table->combinations, key, &found);
+	if (!found)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(table->memory);
+
+		entry->key.bytes = memcpy(palloc(key.length), key.bytes, key.length);
+		entry->dims = make_dims(table, wanted);
+		MemoryContextSwitchTo(outer);
+	}
+	MemoryContextReset(table->scratch);
+	return entry->dims;
 }
 
 AevonDims *
 aevon_dims_other(AevonDimsTable *table, const AevonMeasure *measure, int32 tenant_key,
 				 AevonGrouping grouping)
 {
-	Wanted		wanted = {measure, tenant_key, grouping, true};
+	AevonDimsWanted wanted = {measure, tenant_key, grouping, true};
 
-	return intern(table, &wanted);
+	return aevon_dims_remember(table, &wanted);
 }
 
 AevonDims *
 aevon_dims_project(AevonDimsTable *table, const AevonDims *dims, AevonGrouping grouping)
 {
-	Wanted		wanted = {dims->measure, dims->tenant_key, grouping, dims->other};
+	AevonDimsWanted wanted = {dims->measure, dims->tenant_key, grouping, dims->other};
 
 	if (grouping == 0)
 		return NULL;
 	memcpy(wanted.items, dims->items, dims->measure->dimension_count * sizeof(JsonbValue));
-	return intern(table, &wanted);
+	return aevon_dims_remember(table, &wanted);
 }
 
 AevonDims *
@@ -169,7 +244,7 @@ AevonDims *
 aevon_dims_of_values(AevonDimsTable *table, const AevonMeasure *measure, int32 tenant_key,
 					 AevonGrouping grouping, const Jsonb *values)
 {
-	Wanted		wanted = {measure, tenant_key, grouping, false};
+	AevonDimsWanted wanted = {measure, tenant_key, grouping, false};
 	MemoryContext outer = MemoryContextSwitchTo(table->scratch);
 	AevonDims  *dims;
 
@@ -184,7 +259,7 @@ aevon_dims_of_values(AevonDimsTable *table, const AevonMeasure *measure, int32 t
 												   name, strlen(name), &item));
 	}
 	MemoryContextSwitchTo(outer);
-	dims = intern(table, &wanted);
+	dims = aevon_dims_remember(table, &wanted);
 	return dims;
 }
 
@@ -203,14 +278,19 @@ void
 aevon_dims_push(AevonJson *json, const AevonDims *dims)
 {
 	if (dims != NULL)
-		aevon_json_document(json, "dims", dims->values);
+		aevon_json_document(json, "dims", aevon_dims_values(dims));
 }
 
 bool
 aevon_dims_same(const AevonDims *a, const AevonDims *b)
 {
-	return a->grouping == b->grouping && a->digest_length == b->digest_length &&
-		memcmp(a->digest, b->digest, a->digest_length) == 0;
+	int			length;
+	int			other_length;
+	const uint8 *digest = aevon_dims_digest(a, &length);
+	const uint8 *other_digest = aevon_dims_digest(b, &other_length);
+
+	return a->grouping == b->grouping && length == other_length &&
+		memcmp(digest, other_digest, length) == 0;
 }
 
 bool
@@ -236,7 +316,7 @@ aevon_dims_canonical_value(const JsonbValue *item, JsonbValue *value)
 
 /* The value of a dimension; NULL: it has none. */
 static void
-put_value(Wanted *wanted, int i, const JsonbValue *item)
+put_value(AevonDimsWanted *wanted, int i, const JsonbValue *item)
 {
 	static const JsonbValue null = {.type = jbvNull};
 
@@ -244,60 +324,47 @@ put_value(Wanted *wanted, int i, const JsonbValue *item)
 		wanted->other = true;
 }
 
-/* The one copy of a combination, made if it is new. */
 static AevonDims *
-intern(AevonDimsTable *table, const Wanted *wanted)
-{
-	MemoryContext outer = MemoryContextSwitchTo(table->scratch);
-	StringInfoData bytes;
-	DimsEntry  *entry;
-	DimsKey		key;
-	bool		found;
-
-	initStringInfo(&bytes);
-	encode_key(&bytes, wanted);
-	key.bytes = bytes.data;
-	key.length = bytes.len;
-	entry = combinations_insert(table->combinations, key, &found);
-	if (!found)
-	{
-		MemoryContextSwitchTo(table->memory);
-		entry->key.bytes = memcpy(palloc(key.length), key.bytes, key.length);
-		entry->dims = make_dims(table, wanted);
-	}
-	MemoryContextSwitchTo(outer);
-	MemoryContextReset(table->scratch);
-	return entry->dims;
-}
-
-static AevonDims *
-make_dims(AevonDimsTable *table, const Wanted *wanted)
+make_dims(AevonDimsTable *table, const AevonDimsWanted *wanted)
 {
 	const AevonMeasure *measure = wanted->measure;
+	JsonbValue	other = {.type = jbvString};
 	AevonDims  *dims = palloc0(sizeof(AevonDims));
 
+	other.val.string.val = AEVON_OTHER;
+	other.val.string.len = strlen(AEVON_OTHER);
 	dims->measure = measure;
 	dims->tenant_key = wanted->tenant_key;
 	dims->grouping = wanted->grouping;
 	dims->other = wanted->other;
 	dims->number = table->combinations->members;
 	dims->member = -1;
-	dims->values = document_of(wanted);
+	dims->memory = table->memory;
 	dims->items = palloc0(measure->dimension_count * sizeof(JsonbValue));
 	for (int i = 0; i < measure->dimension_count; i++)
 	{
-		const char *name = measure->dimensions[i].name;
-
 		if (wanted->grouping & ((AevonGrouping) 1 << i))
-			getKeyJsonValueFromContainer(&dims->values->root, name, strlen(name),
-										 &dims->items[i]);
+			dims->items[i] = wanted->other ? other : copy_value(&wanted->items[i]);
 	}
-	set_digest(dims);
 	return dims;
 }
 
+static JsonbValue
+copy_value(const JsonbValue *value)
+{
+	JsonbValue	copy = *value;
+
+	if (value->type == jbvString)
+		copy.val.string.val = memcpy(palloc(value->val.string.len), value->val.string.val,
+									 value->val.string.len);
+	else if (value->type == jbvNumeric)
+		copy.val.numeric = memcpy(palloc(VARSIZE(value->val.numeric)), value->val.numeric,
+								  VARSIZE(value->val.numeric));
+	return copy;
+}
+
 static void
-encode_key(StringInfo key, const Wanted *wanted)
+encode_key(StringInfo key, const AevonDimsWanted *wanted)
 {
 	int32		head[] = {wanted->measure->measure_key, wanted->tenant_key, wanted->grouping,
 	wanted->other};
@@ -320,43 +387,6 @@ encode_key(StringInfo key, const Wanted *wanted)
 		else if (item->type == jbvBool)
 			appendStringInfoChar(key, item->val.boolean);
 	}
-}
-
-static Jsonb *
-document_of(const Wanted *wanted)
-{
-	JsonbParseState *state = NULL;
-	JsonbValue	name = {.type = jbvString};
-	JsonbValue	value = {.type = jbvString};
-
-	value.val.string.val = AEVON_OTHER;
-	value.val.string.len = strlen(AEVON_OTHER);
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < wanted->measure->dimension_count; i++)
-	{
-		if ((wanted->grouping & ((AevonGrouping) 1 << i)) == 0)
-			continue;
-		name.val.string.val = wanted->measure->dimensions[i].name;
-		name.val.string.len = strlen(name.val.string.val);
-		if (!wanted->other)
-			value = wanted->items[i];
-		pushJsonbValue(&state, WJB_KEY, &name);
-		pushJsonbValue(&state, WJB_VALUE, &value);
-	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-/* One byte for "other". */
-static void
-set_digest(AevonDims *dims)
-{
-	uint8		digest[AEVON_DIGEST_LENGTH];
-
-	dims->digest_length = dims->other ? 1 : AEVON_DIMS_DIGEST_LENGTH;
-	if (dims->other)
-		return;
-	aevon_digest_document(dims->values, digest);
-	memcpy(dims->digest, digest, AEVON_DIMS_DIGEST_LENGTH);
 }
 
 static uint32

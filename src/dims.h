@@ -47,12 +47,18 @@ struct AevonDims
 	int			number;			/* in its table, from 1 */
 	int8		member;			/* for users of the table; -1: not asked yet */
 	int64		made_xmax;		/* likewise, of a member */
-	Jsonb	   *values;			/* {name: value}, canonical */
 	JsonbValue *items;			/* the values, by number of dimension */
-	int			digest_length;	/* of the values, with which the series is
-								 * found */
+	MemoryContext memory;		/* the table's */
+	Jsonb	   *values;			/* once asked for */
+	int			digest_length;	/* 0: not asked for yet */
 	uint8		digest[AEVON_DIMS_DIGEST_LENGTH];
 };
+
+/* {name: value}, canonical; it lives as long as the table. */
+extern Jsonb *aevon_dims_values(const AevonDims *dims);
+
+/* The digest of the values, with which series are found, and its length. */
+extern const uint8 *aevon_dims_digest(const AevonDims *dims, int *length);
 
 /* Combinations met, each once: the same pointer for the same one. */
 typedef struct AevonDimsTable AevonDimsTable;
@@ -79,6 +85,26 @@ extern AevonDims *aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure 
  */
 extern AevonDims *aevon_dims_of_event_for(AevonDimsTable *table, const AevonMeasure *measure,
 										  AevonLogRow *row, AevonGrouping grouping);
+
+/* A combination before it is remembered. */
+typedef struct AevonDimsWanted
+{
+	const AevonMeasure *measure;
+	int32		tenant_key;
+	AevonGrouping grouping;
+	bool		other;
+	JsonbValue	items[AEVON_MAX_DIMENSIONS];	/* by number of dimension */
+} AevonDimsWanted;
+
+/*
+ * Read all of an event's values, for the grouping of all dimensions; good until
+ * the next call for the table, and as long as the event's data.
+ */
+extern void aevon_dims_read_event(AevonDimsTable *table, const AevonMeasure *measure,
+								  AevonLogRow *row, AevonDimsWanted *out);
+
+/* The one copy of a combination, made if it is new. */
+extern AevonDims *aevon_dims_remember(AevonDimsTable *table, const AevonDimsWanted *wanted);
 
 /* What combinations past the guard are folded into. */
 extern AevonDims *aevon_dims_other(AevonDimsTable *table, const AevonMeasure *measure,

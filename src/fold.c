@@ -22,26 +22,37 @@ bool
 aevon_fold_evaluate(const AevonMeasure *measure, AevonLogRow *row,
 					AevonContribution *contribution)
 {
-	AevonMatch	match = AEVON_MATCH_YES;
+	AevonMatch	match = aevon_fold_match(measure, row);
 
-	if (measure->type_key != 0 && measure->type_key != row->type_key)
-		return false;
-	if (measure->tenant_key != 0 && measure->tenant_key != row->tenant_key)
-		return false;
-	if (measure->filter != NULL)
-		match = aevon_path_match(measure->filter, aevon_log_row_data(row));
 	if (match == AEVON_MATCH_NO)
 		return false;
+	aevon_fold_take(measure, row, match, contribution);
+	return true;
+}
 
+AevonMatch
+aevon_fold_match(const AevonMeasure *measure, AevonLogRow *row)
+{
+	if (measure->type_key != 0 && measure->type_key != row->type_key)
+		return AEVON_MATCH_NO;
+	if (measure->tenant_key != 0 && measure->tenant_key != row->tenant_key)
+		return AEVON_MATCH_NO;
+	return measure->filter == NULL ? AEVON_MATCH_YES :
+		aevon_path_match(measure->filter, aevon_log_row_data(row));
+}
+
+void
+aevon_fold_take(const AevonMeasure *measure, AevonLogRow *row, AevonMatch match,
+				AevonContribution *contribution)
+{
 	memset(contribution, 0, sizeof(*contribution));
 	contribution->row = row;
 	if (match == AEVON_MATCH_ERROR)
-		return true;
+		return;
 	if (measure->value == NULL)
 		contribution->has_value = true; /* the number 0: nothing to skip */
 	else
 		take_value(measure, contribution);
-	return true;
 }
 
 void

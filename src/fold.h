@@ -33,6 +33,11 @@ typedef struct AevonContribution
 extern bool aevon_fold_evaluate(const AevonMeasure *measure, AevonLogRow *row,
 								AevonContribution *contribution);
 
+/* The same in two steps, for those who can do without the second. */
+extern AevonMatch aevon_fold_match(const AevonMeasure *measure, AevonLogRow *row);
+extern void aevon_fold_take(const AevonMeasure *measure, AevonLogRow *row, AevonMatch match,
+							AevonContribution *contribution);
+
 /*
  * Add the contribution to a partial state; what the state keeps is copied to
  * the current memory context.

@@ -772,12 +772,15 @@ static void
 fold_into(Reader *reader, const Sum *sum, AevonLogRow *row, const Opened *opened)
 {
 	MemoryContext outer = MemoryContextSwitchTo(reader->event);
+	AevonMatch	match = aevon_fold_match(sum->measure, row);
 	AevonContribution contribution;
 	AevonGroup *group;
 
-	if (aevon_fold_evaluate(sum->measure, row, &contribution) &&
+	/* the value last: with a filter most events are of other series */
+	if (match != AEVON_MATCH_NO &&
 		(group = group_of_event(reader, sum, row, opened)) != NULL)
 	{
+		aevon_fold_take(sum->measure, row, match, &contribution);
 		MemoryContextSwitchTo(reader->result);
 		aevon_fold_apply(sum->measure, &contribution,
 						 aevon_sums_at(sum->states, group, row->occurred_at));

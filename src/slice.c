@@ -71,6 +71,7 @@ static AevonGrouping choose_series(const AevonSlice *slice);
 static bool is_full(AevonSlice *slice);
 static void set_place(AevonSlice *slice, const AevonDims *dims, AevonPlace *place);
 static bool passes(const AevonSlice *slice, const AevonDims *dims);
+static bool values_pass(const AevonSlice *slice, const JsonbValue *items);
 static bool filter_holds(const SliceFilter *filter, const JsonbValue *value);
 static int64 count_lookups(const AevonSlice *slice);
 static void look_up_series(AevonSlice *slice, SeriesList *list, int64 lookups);
@@ -153,14 +154,25 @@ const AevonPlace *
 aevon_slice_place_event(AevonSlice *slice, AevonLogRow *row)
 {
 	static const AevonPlace total = {true, true, NULL, NULL};
+	static const AevonDims known = {0};
+	static const AevonPlace left_out = {true, false, &known, NULL};
+	AevonDimsWanted wanted;
 	AevonDims  *dims;
 	AevonPlace *place;
+	bool		full;
 
 	if (slice->read == 0)
 		return &total;
+	aevon_dims_read_event(slice->table, slice->measure, row, &wanted);
 	/* which combinations are folded together must be asked of all dimensions */
-	dims = is_full(slice) ? aevon_dims_of_event(slice->table, slice->measure, row) :
-		aevon_dims_of_event_for(slice->table, slice->measure, row, slice->read);
+	full = is_full(slice);
+	if (!full)
+	{
+		if (!wanted.other && !values_pass(slice, wanted.items))
+			return &left_out;
+		wanted.grouping = slice->read;
+	}
+	dims = aevon_dims_remember(slice->table, &wanted);
 	if (dims->number >= slice->place_count)
 	{
 		Size		size = (Size) (dims->number + 64) * 2 * sizeof(AevonPlace);
@@ -216,7 +228,7 @@ aevon_slice_document(const AevonDims *group)
 	JsonbIteratorToken token;
 
 	if (group != NULL && !group->other)
-		return group->values;
+		return aevon_dims_values(group);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	if (group != NULL)
 	{
@@ -225,7 +237,7 @@ aevon_slice_document(const AevonDims *group)
 		value.val.boolean = true;
 		pushJsonbValue(&state, WJB_KEY, &name);
 		pushJsonbValue(&state, WJB_VALUE, &value);
-		iterator = JsonbIteratorInit(&group->values->root);
+		iterator = JsonbIteratorInit(&aevon_dims_values(group)->root);
 		while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 		{
 			if (token == WJB_KEY || token == WJB_VALUE)
@@ -523,9 +535,15 @@ passes(const AevonSlice *slice, const AevonDims *dims)
 {
 	if (dims->other)
 		return slice->filtered == 0;
+	return values_pass(slice, dims->items);
+}
+
+static bool
+values_pass(const AevonSlice *slice, const JsonbValue *items)
+{
 	for (int i = 0; i < slice->measure->dimension_count; i++)
 	{
-		if (slice->filters[i].active && !filter_holds(&slice->filters[i], &dims->items[i]))
+		if (slice->filters[i].active && !filter_holds(&slice->filters[i], &items[i]))
 			return false;
 	}
 	return true;

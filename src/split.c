@@ -70,9 +70,13 @@ aevon_split_recount(const AevonRecount *recount, const AevonMeasure *measure, Ae
 int
 aevon_split_part(const AevonDims *dims, int parts)
 {
+	const uint8 *digest;
+	int			length;
+
 	if (dims == NULL)
 		return 0;
-	return (int) (hash_bytes(dims->digest, dims->digest_length) % (uint32) parts);
+	digest = aevon_dims_digest(dims, &length);
+	return (int) (hash_bytes(digest, length) % (uint32) parts);
 }
 
 AevonSplitSeries *

@@ -151,7 +151,7 @@ aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made
 		Int32GetDatum(series->dims ? (int32) series->dims->grouping : 0);
 	slot->tts_values[Anum_series_dims_digest - 1] = digest_datum(series->dims);
 	slot->tts_values[Anum_series_dims - 1] =
-		JsonbPGetDatum(series->dims ? series->dims->values : aevon_json_empty());
+		JsonbPGetDatum(series->dims ? aevon_dims_values(series->dims) : aevon_json_empty());
 	slot->tts_values[Anum_series_made_xmax - 1] = Int64GetDatum(series->made_xmax);
 	ExecStoreVirtualTuple(slot);
 	insert_row(store, &store->series);
@@ -383,12 +383,13 @@ set_series_keys(ScanKey keys, const AevonSeriesRange *range)
 static Datum
 digest_datum(const AevonDims *dims)
 {
-	int			length = dims ? dims->digest_length : 0;
+	int			length = 0;
+	const uint8 *bytes = dims ? aevon_dims_digest(dims, &length) : NULL;
 	bytea	   *digest = palloc(VARHDRSZ + length);
 
 	SET_VARSIZE(digest, VARHDRSZ + length);
 	if (length > 0)
-		memcpy(VARDATA(digest), dims->digest, length);
+		memcpy(VARDATA(digest), bytes, length);
 	return PointerGetDatum(digest);
 }
 
