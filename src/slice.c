@@ -80,6 +80,7 @@ static void note_series(void *context, int64 series_key, int32 subject_key, Json
 						const bytea *digest);
 static bool document_passes(const AevonSlice *slice, const Jsonb *values);
 static AevonSliceSeries *add_series(SeriesList *list);
+static int	compare_series(const void *a, const void *b);
 static int	rank_of_type(const JsonbValue *value);
 
 AevonSlicing *
@@ -214,6 +215,9 @@ aevon_slice_list_series(AevonSlice *slice, int *count)
 				-slice->subject.tenant_key;
 		aevon_store_list_series(slice->store, &range, note_series, &list);
 	}
+	/* their buckets lie in that order */
+	if (list.count > 1)
+		qsort(list.series, list.count, sizeof(AevonSliceSeries), compare_series);
 	*count = list.count;
 	return list.series;
 }
@@ -687,6 +691,15 @@ add_series(SeriesList *list)
 	}
 	memset(&list->series[list->count], 0, sizeof(AevonSliceSeries));
 	return &list->series[list->count++];
+}
+
+static int
+compare_series(const void *a, const void *b)
+{
+	int64		x = ((const AevonSliceSeries *) a)->series_key;
+	int64		y = ((const AevonSliceSeries *) b)->series_key;
+
+	return x < y ? -1 : x > y ? 1 : 0;
 }
 
 static int
