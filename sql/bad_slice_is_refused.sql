@@ -31,6 +31,9 @@ SELECT call, length(r) < 200 AS short, left(r, 80) AS refusal FROM unnest(ARRAY[
 	$$aevon_define_rule('q', 'use', '{count}', dimensions => '{"a": "a"}', rollups => ARRAY[%1$L])$$, $$aevon_define_rule('q', 'use', '{count}', dimensions => jsonb_build_object(%1$L, 'a'))$$,
 	$$aevon_define_rule('q', 'use', ARRAY[%1$L])$$, $$aevon_define_rule('q', 'use', ARRAY['p50', 'p' || %1$L])$$]) call
 	CROSS JOIN LATERAL aevon_test.try(format('SELECT ' || call, repeat('x', 100000))) r;
+-- and no rule has so many dimensions
+SELECT n, aevon_test.try(format('SELECT aevon_windows(''slice'', rule => ''r'', group_by => %L)', (SELECT array_agg('d' || i) FROM generate_series(1, n) i)))
+FROM unnest('{16,17,2000000}'::integer[]) n;
 -- groups times windows are bounded, and groups alone; the ranked are not
 SET aevon.max_windows = 19;
 SELECT aevon_test.try($$SELECT aevon_windows('slice', group_by => '{a}')$$);

@@ -401,7 +401,7 @@ check_series(Examination *ex)
 		HeapTuple	row = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 		const AevonMeasure *measure =
-			live_measure(rules, DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull)));
+		live_measure(rules, DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull)));
 
 		if (measure == NULL)
 			continue;

@@ -21,8 +21,8 @@ typedef struct AevonFolded
 {
 	const AevonMeasure *measure;
 	int64		matched;		/* events that counted */
-	int			full_tenants;	/* that the groups have found full, so that new
-								 * combinations get no series (dims.h) */
+	int			full_tenants;	/* that the groups have found full, so that
+								 * new combinations get no series (dims.h) */
 	int32		full_tenant_key;	/* the first of them */
 } AevonFolded;
 

@@ -537,12 +537,12 @@ AEVON_QUERY(DELETE_BUCKETS_1D,
 	INT4OID, INT4OID, INT4ARRAYOID, INT4OID)
 /* of one measure, for the tenant $2 or (0) for all */
 AEVON_QUERY(MISCOUNTED_SERIES,
-	"SELECT tenant_key, n.series_count, s.series_count"
-	" FROM (SELECT x.tenant_key, pg_catalog.count(*) AS series_count FROM aevon.series x"
+	"WITH s AS (SELECT x.tenant_key, pg_catalog.count(*) AS series_count FROM aevon.series x"
 	" WHERE x.measure_key OPERATOR(pg_catalog.=) $1"
-	" AND x.dims_grouping OPERATOR(pg_catalog.<>) 0 GROUP BY x.tenant_key) s"
-	" FULL JOIN (SELECT x.tenant_key, x.series_count FROM aevon.series_counts x"
-	" WHERE x.measure_key OPERATOR(pg_catalog.=) $1) n USING (tenant_key)"
+	" AND x.dims_grouping OPERATOR(pg_catalog.<>) 0 GROUP BY x.tenant_key),"
+	" n AS (SELECT x.tenant_key, x.series_count FROM aevon.series_counts x"
+	" WHERE x.measure_key OPERATOR(pg_catalog.=) $1)"
+	" SELECT tenant_key, n.series_count, s.series_count FROM s FULL JOIN n USING (tenant_key)"
 	" WHERE ($2 OPERATOR(pg_catalog.=) 0 OR tenant_key OPERATOR(pg_catalog.=) $2)"
 	" AND COALESCE(n.series_count, 0) OPERATOR(pg_catalog.<>) COALESCE(s.series_count, 0)"
 	" ORDER BY tenant_key",

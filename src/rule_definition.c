@@ -10,6 +10,7 @@
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/jsonb.h"
 
@@ -106,6 +107,7 @@ check_operators(const AevonRuleDefinition *definition)
 				 errhint("Give one or more of: %s.", KNOWN_OPERATORS)));
 	for (i = 0; i < definition->operator_count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		check_operator(definition->operators[i]);
 		for (j = 0; j < i; j++)
 			if (strcmp(definition->operators[i], definition->operators[j]) == 0)

@@ -353,6 +353,12 @@ read_group_by(ArrayType *group_by, AevonSlicing *slicing)
 
 	deconstruct_array(group_by, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls,
 					  &slicing->group_count);
+	if (slicing->group_count > AEVON_MAX_DIMENSIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many names in \"group_by\""),
+				 errdetail("There are %d, and a rule has at most %d dimensions.",
+						   slicing->group_count, AEVON_MAX_DIMENSIONS)));
 	slicing->groups = palloc(Max(slicing->group_count, 1) * sizeof(char *));
 	for (int i = 0; i < slicing->group_count; i++)
 	{

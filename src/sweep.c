@@ -326,14 +326,14 @@ report_full(Sweep *sweep, const AevonFolded *folded)
 		return;
 	tenant = aevon_dictionary_name(AEVON_DICTIONARY_TENANT, folded->full_tenant_key);
 	ereport(WARNING,
-				(folded->full_tenants == 1 ?
-				 errmsg("rule \"%s\" has reached aevon.max_series_per_rule for tenant \"%s\"",
-						rule->name, tenant) :
-				 errmsg("rule \"%s\" has reached aevon.max_series_per_rule for %d tenants, \"%s\" among them",
-						rule->name, folded->full_tenants, tenant),
-				 errdetail("Events whose combination of dimension values is new to such a tenant are folded together as %s from now on; totals stay exact.",
-						   AEVON_OTHER),
-				 errhint("Take out a dimension with many values, or raise the setting and call aevon_rebuild().")));
+			(folded->full_tenants == 1 ?
+			 errmsg("rule \"%s\" has reached aevon.max_series_per_rule for tenant \"%s\"",
+					rule->name, tenant) :
+			 errmsg("rule \"%s\" has reached aevon.max_series_per_rule for %d tenants, \"%s\" among them",
+					rule->name, folded->full_tenants, tenant),
+			 errdetail("Events whose combination of dimension values is new to such a tenant are folded together as %s from now on; totals stay exact.",
+					   AEVON_OTHER),
+			 errhint("Take out a dimension with many values, or raise the setting and call aevon_rebuild().")));
 }
 
 static void
