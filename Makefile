@@ -24,7 +24,7 @@ WERROR = -Werror
 PG_CPPFLAGS = -Isrc
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers $(WERROR)
-SHLIB_LINK = -lyaml
+SHLIB_LINK = -lyaml $(filter -lcrypto, $(LIBS))
 
 # clang does not know some of the options that Debian built PostgreSQL with
 ifneq (,$(findstring clang,$(CC)))

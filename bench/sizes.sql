@@ -6,13 +6,10 @@ WITH log AS (
 ), size AS (
 	SELECT sum(pg_table_size(r)) FILTER (WHERE part = 'log') AS log,
 		sum(pg_indexes_size(r)) FILTER (WHERE part = 'log') AS log_indexes,
-		sum(pg_table_size(r)) FILTER (WHERE part = 'keys') AS keys,
-		sum(pg_indexes_size(r)) FILTER (WHERE part = 'keys') AS keys_indexes,
 		sum(pg_total_relation_size(r)) FILTER (WHERE part = 'minutes') AS minutes,
 		sum(pg_total_relation_size(r)) FILTER (WHERE part = 'days') AS days,
 		sum(pg_total_relation_size(r)) FILTER (WHERE part = 'series') AS series
-	FROM (VALUES ('log', 'aevon.event_log_p1'::regclass), ('keys', 'aevon.event_keys'),
-		('minutes', 'aevon.buckets_1m'), ('days', 'aevon.buckets_1d'), ('series', 'aevon.series')) s (part, r)
+	FROM (VALUES ('log', 'aevon.event_log_p1'::regclass), ('minutes', 'aevon.buckets_1m'), ('days', 'aevon.buckets_1d'), ('series', 'aevon.series')) s (part, r)
 ), minute AS (
 	SELECT count(DISTINCT b.ctid) AS rows, count(*) AS windows
 	FROM aevon.buckets_1m b, aevon.unpack_bucket(b.state, 1)
@@ -28,10 +25,8 @@ FROM log l, size s, minute m, packed p, day d, LATERAL (VALUES
 	('`data` of an event, bytes', round(l.data_bytes)),
 	('row of `event_log`, bytes', round(l.row_bytes)),
 	('`event_log` per event, bytes', round(s.log / l.events)),
-	('its three indexes', round(s.log_indexes / l.events)),
-	('`event_keys` per event, bytes', round(s.keys / l.events)),
-	('its index', round(s.keys_indexes / l.events)),
-	('**log and keys with indexes, per event, bytes**', round((s.log + s.log_indexes + s.keys + s.keys_indexes) / l.events)),
+	('its four indexes', round(s.log_indexes / l.events)),
+	('**log with indexes, per event, bytes**', round((s.log + s.log_indexes) / l.events)),
 	('series', (SELECT count(*) FROM aevon.series)),
 	('active minutes of all series, per event', round(m.windows::numeric / l.events, 2)),
 	('rows of `buckets_1m`, per event', round(m.rows::numeric / l.events, 3)),

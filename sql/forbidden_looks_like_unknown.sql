@@ -87,7 +87,7 @@ SELECT rule FROM aevon.rule_versions WHERE pg_temp.peek(tenant, rule);
 -- no way to the tables, or to internals that show more
 SELECT statement, pg_temp.error_of(statement)
 FROM unnest(ARRAY['SELECT * FROM aevon.event_log', 'SELECT * FROM aevon.event_log_p1', 'SELECT * FROM aevon.tenants',
-	'SELECT * FROM aevon.principals', 'SELECT * FROM aevon.event_keys', 'SELECT * FROM aevon.series', 'SELECT * FROM aevon.buckets_1m',
+	'SELECT * FROM aevon.principals', 'SELECT * FROM aevon.voids', 'SELECT * FROM aevon.series', 'SELECT * FROM aevon.buckets_1m',
 	'SELECT * FROM aevon.rules', 'SELECT * FROM aevon.grants', 'SELECT * FROM aevon.sweeps', 'SELECT * FROM aevon.rejections',
 	'INSERT INTO aevon.grants DEFAULT VALUES', 'UPDATE aevon.installation SET base = 0', 'DELETE FROM aevon.voids',
 	'SELECT last_value FROM aevon.principal_key_seq', 'SELECT nextval(''aevon.rule_key_seq'')', 'CREATE TABLE aevon.t ()',

@@ -1,252 +1,308 @@
 /*
  * append.c
- *		Appending events to the log and to their keys, idempotently.
+ *		Appending events to the log, idempotently.
  *
- * A key is inserted speculatively, as INSERT ... ON CONFLICT DO NOTHING does:
- * look for it, insert the row with a token, insert the index entries, and take
- * the row back if another transaction's was there after all.  Calling the
- * table and index functions directly saves the executor's share of the cost,
- * which is most of it for a single row.
+ * Identity is kept by the log's index of keys (identity.h), which is not
+ * unique: two ids may have one key.  An event is looked for, then written; if
+ * its key's entry meets another one that was not there before (logwriter.h),
+ * it may be of the same event, which another transaction has written
+ * meanwhile.  Then the row is taken back, and that transaction waited for.
+ *
+ * Many events are written together: the rows in order of principal and time,
+ * and each index in its own order, so that its pages are visited once.
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "append.h"
-#include "catalog.h"
 #include "cut.h"
 #include "dictionary.h"
 #include "digest.h"
 #include "guard.h"
+#include "identity.h"
 #include "log.h"
+#include "logwriter.h"
 
-/* Log rows are written together, until there are this many, or bytes. */
-#define PENDING_ROWS 1000
-#define PENDING_BYTES 65536
+/* Events that are looked for, sorted and indexed together. */
+#define CHUNK_EVENTS 50000
 
-/* A table that rows are inserted into. */
-typedef struct Target
+/* How long to look away before a wait: see find_stored. */
+#define SECOND_LOOK_US 100
+
+/* An event on its way into the log. */
+typedef struct Row
 {
-	Relation	relation;
-	ResultRelInfo *info;
-} Target;
+	AevonLogRecord record;
+	AevonOutcome *outcome;
+	bool		fresh;			/* not stored before: to be written */
+	bool		twin;			/* of one before it in the chunk */
+} Row;
+
+/* What rows are sorted by, and then by their place in the call. */
+typedef struct RowOrder
+{
+	int64		high;
+	int64		low;
+	Row		   *row;
+} RowOrder;
 
 struct AevonAppender
 {
-	MemoryContext event_context;	/* reset with each event */
-	EState	   *estate;
-	int64		stamp;
-	int32		part;
-	Target		keys;
-	TupleTableSlot *key;		/* the row to insert */
-	TupleTableSlot *stored;		/* the row that is in its way */
-	Target		log;
-	int			slot_count;
-	int			pending_count;	/* rows in the first so many slots */
-	Size		pending_bytes;
-	TupleTableSlot *slots[PENDING_ROWS];
+	MemoryContext chunk_context;	/* reset with each chunk of events */
+	AevonLogWriter *writer;
+	SnapshotData dirty;			/* sees what is not yet committed */
+	AevonFinder *finder;
 };
 
-/* A digest with a varlena header, to be stored without a copy. */
-typedef struct StoredDigest
-{
-	int32		header;
-	uint8		bytes[AEVON_DIGEST_LENGTH];
-} StoredDigest;
+#define ST_SORT sort_rows
+#define ST_ELEMENT_TYPE RowOrder
+#define ST_COMPARE(a, b) \
+	((a)->high != (b)->high ? ((a)->high < (b)->high ? -1 : 1) : \
+	 (a)->low != (b)->low ? ((a)->low < (b)->low ? -1 : 1) : \
+	 (a)->row < (b)->row ? -1 : (a)->row > (b)->row)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
-static void open_target(Target *target, Oid relid, bool speculative);
-static void close_target(Target *target);
-static AevonOutcome append_in_context(AevonAppender *appender, const AevonEvent *event);
-static void fill_keys(AevonAppender *appender, const AevonEvent *event,
-					  int32 principal_key, StoredDigest *digest);
-static bool insert_key(AevonAppender *appender);
-static bool find_key(AevonAppender *appender);
-static bool try_key(AevonAppender *appender);
-static void require_visible(AevonAppender *appender);
-static AevonOutcome compare_stored(AevonAppender *appender, const AevonEvent *event,
-								   const StoredDigest *digest);
-static void put_log_row(AevonAppender *appender, const AevonEvent *event, int32 tenant_key,
-						int32 principal_key, StoredDigest *hash);
-static TupleTableSlot *pending_slot(AevonAppender *appender);
-static void write_pending(AevonAppender *appender);
+static void append_chunk(AevonAppender *appender, const AevonEvent **events, int count,
+						 AevonOutcome *outcomes);
+static void make_row(const AevonEvent *event, AevonOutcome *outcome, Row *row);
+static void decide_row(AevonAppender *appender, const RowOrder *order, int number);
+static bool is_twin(const RowOrder *order, int number);
+static int	keep_fresh(RowOrder *order, int count);
+static void append_alone(AevonAppender *appender, Row *row);
+static bool find_stored(AevonAppender *appender, const Row *row, AevonLogRow *stored);
+static AevonOutcome compare_stored(const Row *row, AevonLogRow *stored);
+static void require_visible(const AevonAppender *appender, const AevonLogRow *stored);
+static bool equal_data(Jsonb *a, Jsonb *b);
+static bool claim_key(AevonAppender *appender, const AevonLogRecord *record);
+static bool has_rival(AevonAppender *appender, const AevonLogRecord *record);
+static void order_by_key(RowOrder *order, Row *rows, int count);
+static void order_by_time(RowOrder *order, int count, AevonLogIndex index);
 
 AevonAppender *
 aevon_append_begin(void)
 {
 	AevonAppender *appender = palloc(sizeof(AevonAppender));
-	Oid			part_oid;
 
-	memset(appender, 0, offsetof(AevonAppender, slots));
-	appender->stamp = aevon_cut_stamp(aevon_guard_base());
-	appender->event_context = AllocSetContextCreate(CurrentMemoryContext, "Aevon event",
+	appender->chunk_context = AllocSetContextCreate(CurrentMemoryContext, "Aevon events",
 													ALLOCSET_DEFAULT_SIZES);
-	appender->estate = CreateExecutorState();
-	appender->estate->es_output_cid = GetCurrentCommandId(true);
-	open_target(&appender->keys, aevon_catalog_oid(AEVON_EVENT_KEYS), true);
-	appender->key = table_slot_create(appender->keys.relation, NULL);
-	appender->stored = table_slot_create(appender->keys.relation, NULL);
-	part_oid = aevon_log_current_part(&appender->part);
-	open_target(&appender->log, part_oid, false);
+	appender->writer = aevon_logwriter_open(aevon_cut_stamp(aevon_guard_base()));
+	InitDirtySnapshot(appender->dirty);
+	appender->finder = aevon_logwriter_finder(appender->writer, &appender->dirty);
 	return appender;
 }
 
-AevonOutcome
-aevon_append_event(AevonAppender *appender, const AevonEvent *event)
+void
+aevon_append_events(AevonAppender *appender, const AevonEvent **events, int count,
+					AevonOutcome *outcomes)
 {
-	MemoryContext caller = MemoryContextSwitchTo(appender->event_context);
-	AevonOutcome outcome = append_in_context(appender, event);
+	MemoryContext caller = MemoryContextSwitchTo(appender->chunk_context);
 
-	if (appender->pending_count == PENDING_ROWS || appender->pending_bytes > PENDING_BYTES)
-		write_pending(appender);
+	for (int done = 0; done < count; done += CHUNK_EVENTS)
+	{
+		append_chunk(appender, events + done, Min(count - done, CHUNK_EVENTS),
+					 outcomes + done);
+		MemoryContextReset(appender->chunk_context);
+	}
 	MemoryContextSwitchTo(caller);
-	ResetPerTupleExprContext(appender->estate);
-	MemoryContextReset(appender->event_context);
-	return outcome;
 }
 
 void
 aevon_append_end(AevonAppender *appender)
 {
-	MemoryContext caller = MemoryContextSwitchTo(appender->event_context);
-
-	write_pending(appender);
-	MemoryContextSwitchTo(caller);
-	for (int i = 0; i < appender->slot_count; i++)
-		ExecDropSingleTupleTableSlot(appender->slots[i]);
-	ExecDropSingleTupleTableSlot(appender->key);
-	ExecDropSingleTupleTableSlot(appender->stored);
-	close_target(&appender->keys);
-	close_target(&appender->log);
-	FreeExecutorState(appender->estate);
-	MemoryContextDelete(appender->event_context);
+	aevon_identity_close(appender->finder);
+	aevon_logwriter_close(appender->writer);
+	MemoryContextDelete(appender->chunk_context);
 	pfree(appender);
 }
 
+/* The steps are taken for all events of the chunk, one after another. */
 static void
-open_target(Target *target, Oid relid, bool speculative)
+append_chunk(AevonAppender *appender, const AevonEvent **events, int count,
+			 AevonOutcome *outcomes)
 {
-	target->relation = table_open(relid, RowExclusiveLock);
-	target->info = makeNode(ResultRelInfo);
-	InitResultRelInfo(target->info, target->relation, 0, NULL, 0);
-	ExecOpenIndices(target->info, speculative);
+	AevonLogWriter *writer = appender->writer;
+	Row		   *rows = palloc(count * sizeof(Row));
+	RowOrder   *order;
+	int			fresh;
+
+	for (int i = 0; i < count; i++)
+		make_row(events[i], &outcomes[i], &rows[i]);
+	if (count == 1)
+	{
+		append_alone(appender, &rows[0]);
+		return;
+	}
+
+	order = palloc(count * sizeof(RowOrder));
+	order_by_key(order, rows, count);
+	for (int i = 0; i < count; i++)
+		decide_row(appender, order, i);
+	fresh = keep_fresh(order, count);
+
+	order_by_time(order, fresh, AEVON_LOG_PRINCIPAL);
+	for (int i = 0; i < fresh; i++)
+		aevon_logwriter_put(writer, &order[i].row->record);
+	aevon_logwriter_flush(writer);
+
+	order_by_key(order, rows, count);
+	fresh = keep_fresh(order, count);
+	for (int i = 0; i < fresh; i++)
+		if (!claim_key(appender, &order[i].row->record))
+			append_alone(appender, order[i].row);
+	fresh = keep_fresh(order, fresh);
+
+	for (AevonLogIndex index = 0; index < AEVON_LOG_KEY; index++)
+	{
+		order_by_time(order, fresh, index);
+		for (int i = 0; i < fresh; i++)
+			(void) aevon_logwriter_index(writer, index, &order[i].row->record);
+	}
+	for (int i = 0; i < count; i++)
+		if (rows[i].twin)
+			append_alone(appender, &rows[i]);
 }
 
-/* The locks are kept to the end of the transaction, as any writer does. */
 static void
-close_target(Target *target)
+make_row(const AevonEvent *event, AevonOutcome *outcome, Row *row)
 {
-	ExecCloseIndices(target->info);
-	table_close(target->relation, NoLock);
+	AevonLogRecord *record = &row->record;
+	int32		principal_key;
+
+	record->event = event;
+	record->tenant_key = aevon_dictionary_intern(AEVON_DICTIONARY_TENANT, 0, event->tenant);
+	record->type_key = aevon_dictionary_intern(AEVON_DICTIONARY_EVENT_TYPE, 0, event->event_type);
+	principal_key = aevon_dictionary_intern(AEVON_DICTIONARY_PRINCIPAL, record->tenant_key,
+											event->principal);
+	record->identity = aevon_identity_make(principal_key, event->event_id);
+	*outcome = AEVON_ACCEPTED;
+	row->outcome = outcome;
+	row->fresh = row->twin = false;
 }
 
-static AevonOutcome
-append_in_context(AevonAppender *appender, const AevonEvent *event)
-{
-	int32		tenant_key = aevon_dictionary_intern(AEVON_DICTIONARY_TENANT, 0, event->tenant);
-	int32		principal_key = aevon_dictionary_intern(AEVON_DICTIONARY_PRINCIPAL, tenant_key,
-														event->principal);
-	StoredDigest content;
-	StoredDigest whole;
-	AevonEventIdentity identity = {
-		.tenant = event->tenant,
-		.principal = event->principal,
-		.event_id = event->event_id,
-		.event_type = event->event_type,
-		.occurred_at = event->occurred_at,
-		.ingested_at = event->ingested_at,
-		.data = event->data,
-		.metadata = event->metadata,
-	};
-
-	aevon_digest_content(event->event_type, event->data, content.bytes);
-	fill_keys(appender, event, principal_key, &content);
-	if (!insert_key(appender))
-		return compare_stored(appender, event, &content);
-
-	aevon_digest_event(&identity, content.bytes, whole.bytes);
-	put_log_row(appender, event, tenant_key, principal_key, &whole);
-	return AEVON_ACCEPTED;
-}
-
+/* Is an event to be written, or what is it? */
 static void
-fill_keys(AevonAppender *appender, const AevonEvent *event, int32 principal_key,
-		  StoredDigest *digest)
+decide_row(AevonAppender *appender, const RowOrder *order, int number)
 {
-	TupleTableSlot *slot = appender->key;
-	Datum	   *values = slot->tts_values;
+	Row		   *row = order[number].row;
+	AevonLogRow stored;
 
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, false, Natts_event_keys * sizeof(bool));
-	SET_VARSIZE(digest, VARHDRSZ + AEVON_KEY_DIGEST_LENGTH);
-	values[Anum_event_keys_stamp - 1] = Int64GetDatum(appender->stamp);
-	values[Anum_event_keys_occurred_at - 1] = TimestampTzGetDatum(event->occurred_at);
-	values[Anum_event_keys_part - 1] = Int32GetDatum(appender->part);
-	values[Anum_event_keys_principal_key - 1] = Int32GetDatum(principal_key);
-	values[Anum_event_keys_event_id - 1] = CStringGetTextDatum(event->event_id);
-	values[Anum_event_keys_content_digest - 1] = PointerGetDatum(digest);
-	ExecStoreVirtualTuple(slot);
+	if (is_twin(order, number))
+		row->twin = true;
+	else if (find_stored(appender, row, &stored))
+		*row->outcome = compare_stored(row, &stored);
+	else
+		row->fresh = true;
 }
 
-/*
- * Insert the key.  False if one was there before, whose row is then in
- * appender->stored.
- */
+/* Has one before it, in the order of keys, the same identity? */
 static bool
-insert_key(AevonAppender *appender)
+is_twin(const RowOrder *order, int number)
+{
+	const AevonIdentity *identity = &order[number].row->record.identity;
+
+	for (int i = number - 1; i >= 0 && order[i].high == identity->key; i--)
+	{
+		const AevonIdentity *other = &order[i].row->record.identity;
+
+		if (other->length == identity->length &&
+			memcmp(other->event_id, identity->event_id, identity->length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Keep the order of the rows to be written, and no others; their number. */
+static int
+keep_fresh(RowOrder *order, int count)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < count; i++)
+		if (order[i].row->fresh)
+			order[kept++] = order[i];
+	return kept;
+}
+
+/* Append one event, after all that are before it. */
+static void
+append_alone(AevonAppender *appender, Row *row)
 {
 	for (;;)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (find_key(appender))
+		AevonLogRow stored;
+
+		if (find_stored(appender, row, &stored))
 		{
-			require_visible(appender);
-			return false;
+			*row->outcome = compare_stored(row, &stored);
+			return;
 		}
-		if (try_key(appender))
-			return true;
+		aevon_logwriter_put(appender->writer, &row->record);
+		aevon_logwriter_flush(appender->writer);
+		if (claim_key(appender, &row->record))
+			break;
+	}
+	for (AevonLogIndex index = 0; index < AEVON_LOG_KEY; index++)
+		(void) aevon_logwriter_index(appender->writer, index, &row->record);
+	row->fresh = false;			/* its chunk has nothing to do any more */
+}
+
+/*
+ * Look for the event; if it is stored by a transaction that still runs, wait
+ * for its end.  A row seen that is not committed may be one that is about to
+ * be taken back (see claim_key), so that its transaction would be the wrong
+ * one to wait for: the second look, a moment later, decides.
+ */
+static bool
+find_stored(AevonAppender *appender, const Row *row, AevonLogRow *stored)
+{
+	const SnapshotData *dirty = &appender->dirty;
+
+	for (bool looked = false;; looked = true)
+	{
+		TransactionId running = InvalidTransactionId;
+
+		CHECK_FOR_INTERRUPTS();
+		aevon_identity_seek(appender->finder, &row->record.identity);
+		while (aevon_identity_next(appender->finder, stored))
+		{
+			if (!TransactionIdIsValid(dirty->xmin) && !TransactionIdIsValid(dirty->xmax))
+			{
+				require_visible(appender, stored);
+				return true;
+			}
+			running = TransactionIdIsValid(dirty->xmin) ? dirty->xmin : dirty->xmax;
+		}
+		if (!TransactionIdIsValid(running))
+			return false;
+		aevon_identity_rest(appender->finder);
+		if (looked)
+			XactLockTableWait(running, NULL, NULL, XLTW_None);
+		else
+			pg_usleep(SECOND_LOOK_US);
 	}
 }
 
-/* Look for the key, waiting for the end of a transaction that has inserted it. */
-static bool
-find_key(AevonAppender *appender)
+/* Is the event the one that is stored? */
+static AevonOutcome
+compare_stored(const Row *row, AevonLogRow *stored)
 {
-	ItemPointerData tid;
+	const AevonEvent *event = row->record.event;
 
-	ItemPointerSetInvalid(&tid);
-	if (ExecCheckIndexConstraints(appender->keys.info, appender->key,
-								  appender->estate, &tid, NIL))
-		return false;
-	/* gone again: its deleter has committed, so look again */
-	return table_tuple_fetch_row_version(appender->keys.relation, &tid, SnapshotAny,
-										 appender->stored);
-}
-
-/* Insert the key's row; false if another transaction's came in between. */
-static bool
-try_key(AevonAppender *appender)
-{
-	Target	   *keys = &appender->keys;
-	bool		conflict = false;
-	uint32		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
-
-	table_tuple_insert_speculative(keys->relation, appender->key,
-								   appender->estate->es_output_cid, 0, NULL, token);
-	(void) ExecInsertIndexTuples(keys->info, appender->key, appender->estate, false, true,
-								 &conflict, NIL);
-	table_tuple_complete_speculative(keys->relation, appender->key, token, !conflict);
-	SpeculativeInsertionLockRelease(GetCurrentTransactionId());
-	return !conflict;
+	if (stored->type_key != row->record.type_key || !equal_data(event->data, aevon_log_row_data(stored)))
+		return AEVON_CONFLICT_CONTENT;
+	if (event->occurred_given && stored->occurred_at != event->occurred_at)
+		return AEVON_CONFLICT_TIME;
+	return AEVON_DUPLICATE;
 }
 
 /*
@@ -254,16 +310,15 @@ try_key(AevonAppender *appender)
  * not decide what the transaction does, unless it is the transaction's own.
  */
 static void
-require_visible(AevonAppender *appender)
+require_visible(const AevonAppender *appender, const AevonLogRow *stored)
 {
-	TupleTableSlot *stored = appender->stored;
 	bool		isnull;
 	TransactionId xmin;
 
 	if (!IsolationUsesXactSnapshot() ||
-		table_tuple_satisfies_snapshot(appender->keys.relation, stored, GetActiveSnapshot()))
+		table_tuple_satisfies_snapshot(aevon_logwriter_heap(appender->writer), stored->slot, GetActiveSnapshot()))
 		return;
-	xmin = DatumGetTransactionId(slot_getsysattr(stored, MinTransactionIdAttributeNumber,
+	xmin = DatumGetTransactionId(slot_getsysattr(stored->slot, MinTransactionIdAttributeNumber,
 												 &isnull));
 	if (!TransactionIdIsCurrentTransactionId(xmin))
 		ereport(ERROR,
@@ -271,89 +326,79 @@ require_visible(AevonAppender *appender)
 				 errmsg("could not serialize access due to concurrent update")));
 }
 
-/* Is the event the one that is stored under its key? */
-static AevonOutcome
-compare_stored(AevonAppender *appender, const AevonEvent *event, const StoredDigest *digest)
+/* Equal but for how numbers are written. */
+static bool
+equal_data(Jsonb *a, Jsonb *b)
 {
-	bool		isnull;
-	Datum		occurred_at = slot_getattr(appender->stored, Anum_event_keys_occurred_at, &isnull);
-	bytea	   *stored = DatumGetByteaPP(slot_getattr(appender->stored,
-													  Anum_event_keys_content_digest, &isnull));
+	uint8		digest_a[AEVON_DIGEST_LENGTH];
+	uint8		digest_b[AEVON_DIGEST_LENGTH];
 
-	if (VARSIZE_ANY_EXHDR(stored) != AEVON_KEY_DIGEST_LENGTH ||
-		memcmp(VARDATA_ANY(stored), digest->bytes, AEVON_KEY_DIGEST_LENGTH) != 0)
-		return AEVON_CONFLICT_CONTENT;
-	if (event->occurred_given && DatumGetTimestampTz(occurred_at) != event->occurred_at)
-		return AEVON_CONFLICT_TIME;
-	return AEVON_DUPLICATE;
+	if (VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0)
+		return true;
+	aevon_digest_document(a, digest_a);
+	aevon_digest_document(b, digest_b);
+	return memcmp(digest_a, digest_b, AEVON_DIGEST_LENGTH) == 0;
 }
 
-/* Make the log's row, to be written with others. */
+/*
+ * Enter a written row's key.  False if another transaction's row of the same
+ * identity was there after all; ours is then taken back.
+ */
+static bool
+claim_key(AevonAppender *appender, const AevonLogRecord *record)
+{
+	if (aevon_logwriter_index(appender->writer, AEVON_LOG_KEY, record) ||
+		!has_rival(appender, record))
+		return true;
+	aevon_identity_rest(appender->finder);
+	aevon_logwriter_take_back(appender->writer, record);
+	return false;
+}
+
+/* Is there another row of the identity, committed or not? */
+static bool
+has_rival(AevonAppender *appender, const AevonLogRecord *record)
+{
+	Oid			heap = RelationGetRelid(aevon_logwriter_heap(appender->writer));
+	ItemPointerData tid = record->tid;
+	AevonLogRow other;
+
+	aevon_identity_seek(appender->finder, &record->identity);
+	while (aevon_identity_next(appender->finder, &other))
+		if (!ItemPointerEquals(&other.slot->tts_tid, &tid) || other.slot->tts_tableOid != heap)
+			return true;
+	return false;
+}
+
 static void
-put_log_row(AevonAppender *appender, const AevonEvent *event, int32 tenant_key,
-			int32 principal_key, StoredDigest *hash)
+order_by_key(RowOrder *order, Row *rows, int count)
 {
-	TupleTableSlot *slot = pending_slot(appender);
-	Datum	   *values = slot->tts_values;
-	int32		type_key = aevon_dictionary_intern(AEVON_DICTIONARY_EVENT_TYPE, 0,
-												   event->event_type);
-
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, false, Natts_event_log * sizeof(bool));
-	SET_VARSIZE(hash, VARHDRSZ + AEVON_DIGEST_LENGTH);
-	values[Anum_event_log_stamp - 1] = Int64GetDatum(appender->stamp);
-	values[Anum_event_log_occurred_at - 1] = TimestampTzGetDatum(event->occurred_at);
-	values[Anum_event_log_ingested_at - 1] = TimestampTzGetDatum(event->ingested_at);
-	values[Anum_event_log_part - 1] = Int32GetDatum(appender->part);
-	values[Anum_event_log_tenant_key - 1] = Int32GetDatum(tenant_key);
-	values[Anum_event_log_principal_key - 1] = Int32GetDatum(principal_key);
-	values[Anum_event_log_type_key - 1] = Int32GetDatum(type_key);
-	values[Anum_event_log_event_id - 1] = CStringGetTextDatum(event->event_id);
-	values[Anum_event_log_content_hash - 1] = PointerGetDatum(hash);
-	values[Anum_event_log_data - 1] = JsonbPGetDatum(event->data);
-	values[Anum_event_log_metadata - 1] = PointerGetDatum(event->metadata);
-	slot->tts_isnull[Anum_event_log_metadata - 1] = event->metadata == NULL;
-	ExecStoreVirtualTuple(slot);
-	ExecMaterializeSlot(slot);
-	appender->pending_bytes += VARSIZE(event->data) +
-		(event->metadata != NULL ? VARSIZE(event->metadata) : 0);
-	appender->pending_count++;
-}
-
-/* A slot for one more row; it belongs to the appender. */
-static TupleTableSlot *
-pending_slot(AevonAppender *appender)
-{
-	if (appender->pending_count == appender->slot_count)
+	for (int i = 0; i < count; i++)
 	{
-		MemoryContext event_context =
-		MemoryContextSwitchTo(GetMemoryChunkContext(appender));
-
-		appender->slots[appender->slot_count++] =
-			table_slot_create(appender->log.relation, NULL);
-		MemoryContextSwitchTo(event_context);
+		order[i].high = rows[i].record.identity.key;
+		order[i].low = 0;
+		order[i].row = &rows[i];
 	}
-	return appender->slots[appender->pending_count];
+	sort_rows(order, count);
 }
 
-/* Write the pending rows and their index entries. */
+/* The order of an index; of equal stamps that of the log's rows. */
 static void
-write_pending(AevonAppender *appender)
+order_by_time(RowOrder *order, int count, AevonLogIndex index)
 {
-	Target	   *log = &appender->log;
-
-	if (appender->pending_count == 1)
-		table_tuple_insert(log->relation, appender->slots[0],
-						   appender->estate->es_output_cid, 0, NULL);
-	else if (appender->pending_count > 1)
-		table_multi_insert(log->relation, appender->slots, appender->pending_count,
-						   appender->estate->es_output_cid, 0, NULL);
-	for (int i = 0; i < appender->pending_count; i++)
+	for (int i = 0; i < count; i++)
 	{
-		(void) ExecInsertIndexTuples(log->info, appender->slots[i], appender->estate,
-									 false, false, NULL, NIL);
-		ExecClearTuple(appender->slots[i]);
+		const AevonLogRecord *record = &order[i].row->record;
+
+		if (index == AEVON_LOG_STAMP)
+		{
+			order[i].high = ItemPointerGetBlockNumberNoCheck(&record->tid);
+			order[i].low = ItemPointerGetOffsetNumberNoCheck(&record->tid);
+			continue;
+		}
+		order[i].high = index == AEVON_LOG_TENANT ? record->tenant_key :
+			record->identity.principal_key;
+		order[i].low = record->event->occurred_at;
 	}
-	appender->pending_count = 0;
-	appender->pending_bytes = 0;
+	sort_rows(order, count);
 }

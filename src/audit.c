@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
@@ -17,6 +18,7 @@
 #include "dictionary.h"
 #include "errors.h"
 #include "guard.h"
+#include "identity.h"
 #include "stats.h"
 
 #define MAX_PAGE 100000			/* rows */
@@ -133,16 +135,15 @@ put_events(const EventsPage *page, int32 principal_key, ReturnSetInfo *result)
 static TimestampTz
 position_of(const EventsPage *page, int32 principal_key)
 {
-	Datum		values[2] = {
-		Int32GetDatum(principal_key), CStringGetTextDatum(page->after)
-	};
-	bool		isnull;
+	AevonIdentity identity = aevon_identity_make(principal_key, page->after);
+	AevonFinder *finder = aevon_identity_open(GetActiveSnapshot());
+	AevonLogRow row;
 
-	aevon_catalog_run(AEVON_QUERY_EVENT_POSITION, values, NULL, true);
-	if (SPI_processed == 0)
+	aevon_identity_seek(finder, &identity);
+	if (!aevon_identity_next(finder, &row))
 		unknown_position(page);
-	return DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-											 1, &isnull));
+	aevon_identity_close(finder);
+	return row.occurred_at;
 }
 
 static void

@@ -29,8 +29,6 @@ typedef enum AevonRelation
 	AEVON_EVENT_TYPES_KEY,
 	AEVON_EVENT_LOG,
 	AEVON_LOG_PARTS,
-	AEVON_EVENT_KEYS,
-	AEVON_EVENT_KEYS_KEY,
 	AEVON_VOIDS,
 	AEVON_VOIDS_KEY,
 	AEVON_VOIDS_STAMP,
@@ -99,14 +97,6 @@ extern bool aevon_catalog_installed(void);
 #define Anum_event_log_data 10
 #define Anum_event_log_metadata 11
 #define Natts_event_log 11
-
-#define Anum_event_keys_stamp 1
-#define Anum_event_keys_occurred_at 2
-#define Anum_event_keys_part 3
-#define Anum_event_keys_principal_key 4
-#define Anum_event_keys_event_id 5
-#define Anum_event_keys_content_digest 6
-#define Natts_event_keys 6
 
 #define Anum_voids_stamp 1
 #define Anum_voids_voided_at 2

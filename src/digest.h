@@ -14,7 +14,6 @@
 #include "utils/jsonb.h"
 
 #define AEVON_DIGEST_LENGTH 32	/* of a whole digest */
-#define AEVON_KEY_DIGEST_LENGTH 16	/* kept in event_keys */
 
 /* Deepest nesting of objects and arrays that an event's JSON may have. */
 #define AEVON_MAX_NESTING 100
@@ -34,14 +33,8 @@ typedef struct AevonEventIdentity
 /* SHA-256 over a JSON document. */
 extern void aevon_digest_document(Jsonb *document, uint8 out[AEVON_DIGEST_LENGTH]);
 
-/* SHA-256 over event type and data: what a retry must repeat. */
-extern void aevon_digest_content(const char *event_type, Jsonb *data,
-								 uint8 out[AEVON_DIGEST_LENGTH]);
-
-/* SHA-256 over the content digest and everything else that is stored. */
-extern void aevon_digest_event(const AevonEventIdentity *event,
-							   const uint8 content[AEVON_DIGEST_LENGTH],
-							   uint8 out[AEVON_DIGEST_LENGTH]);
+/* SHA-256 over all that is stored of an event but stamp and part. */
+extern void aevon_digest_event(const AevonEventIdentity *event, uint8 out[AEVON_DIGEST_LENGTH]);
 
 /*
  * SHA-256 over a row's columns in order; of types bigint, integer, timestamptz,

@@ -10,10 +10,33 @@
 #define AEVON_EVENT_H
 
 #include "postgres.h"
+#include "datatype/timestamp.h"
 #include "utils/jsonb.h"
 
-#include "append.h"
 #include "errors.h"
+
+typedef enum AevonOutcome
+{
+	AEVON_ACCEPTED,
+	AEVON_DUPLICATE,
+	AEVON_CONFLICT_CONTENT,		/* same id, other type or data */
+	AEVON_CONFLICT_TIME			/* same id and content, other occurred_at */
+} AevonOutcome;
+
+/* A validated event. */
+typedef struct AevonEvent
+{
+	const char *tenant;
+	const char *principal;
+	const char *event_id;
+	const char *event_type;
+	bool		occurred_given; /* else occurred_at is now() */
+	TimestampTz occurred_at;
+	bool		ingested_given; /* by an import, else the time of the call */
+	TimestampTz ingested_at;
+	Jsonb	   *data;
+	Jsonb	   *metadata;		/* may be NULL */
+} AevonEvent;
 
 /* Can events have this tenant?  Its name is a key other than '*'. */
 extern bool aevon_event_check_tenant(const char *tenant, AevonProblem *problem);

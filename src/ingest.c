@@ -72,7 +72,7 @@ ingest_event(const AevonEvent *event)
 {
 	AevonAccess access;
 	AevonAppender *appender;
-	AevonOutcome outcome;
+	AevonOutcome outcome = AEVON_ACCEPTED;
 	AevonProblem problem;
 
 	PreventCommandIfReadOnly("aevon_ingest()");
@@ -86,7 +86,7 @@ ingest_event(const AevonEvent *event)
 
 	aevon_access_enter(&access);
 	appender = aevon_append_begin();
-	outcome = aevon_append_event(appender, event);
+	aevon_append_events(appender, &event, 1, &outcome);
 	aevon_append_end(appender);
 	aevon_access_leave(&access);
 

@@ -20,14 +20,13 @@
 #include "shmem.h"
 
 static void append_items(AevonIntake *intake, AevonIntakeItem *items, int count);
-static void append_item(AevonIntake *intake, AevonAppender *appender, AevonIntakeItem *item);
+static void note_outcome(AevonIntake *intake, AevonIntakeItem *item, AevonOutcome outcome);
 static void store_rejection(const AevonIntakeItem *item);
 static Jsonb *payload_of(const AevonIntakeItem *item);
 static void put_text(JsonbParseState **state, const char *name, const char *string);
 static void put_time(JsonbParseState **state, const char *name, TimestampTz at);
 static void put_document(JsonbParseState **state, const char *name, Jsonb *document);
 static void put_key(JsonbParseState **state, const char *name);
-static int	compare_items(const void *a, const void *b);
 
 void
 aevon_intake_begin(AevonIntake *intake, const char *on_error, const char *unit)
@@ -77,7 +76,6 @@ aevon_intake_store(AevonIntake *intake, AevonIntakeItem *items, int count)
 
 	if (count == 0)
 		return;
-	qsort(items, count, sizeof(AevonIntakeItem), compare_items);
 	aevon_access_enter(&access);
 	append_items(intake, items, count);
 	aevon_access_leave(&access);
@@ -101,15 +99,27 @@ aevon_intake_result(const AevonIntake *intake, FunctionCallInfo fcinfo)
 	return (Datum) 0;
 }
 
+/* All good ones are appended before the first bad one is looked at. */
 static void
 append_items(AevonIntake *intake, AevonIntakeItem *items, int count)
 {
 	AevonAppender *appender = aevon_append_begin();
+	const AevonEvent **events = palloc_extended(count * sizeof(AevonEvent *), MCXT_ALLOC_HUGE);
+	AevonOutcome *outcomes = palloc_extended(count * sizeof(AevonOutcome),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int			good = 0;
 
+	for (int i = 0; i < count; i++)
+		if (items[i].problem == NULL)
+			events[good++] = &items[i].event;
+	aevon_append_events(appender, events, good, outcomes);
+	aevon_append_end(appender);
+
+	good = 0;
 	for (int i = 0; i < count; i++)
 	{
 		if (items[i].problem == NULL)
-			append_item(intake, appender, &items[i]);
+			note_outcome(intake, &items[i], outcomes[good++]);
 		if (items[i].problem != NULL)
 		{
 			store_rejection(&items[i]);
@@ -117,14 +127,13 @@ append_items(AevonIntake *intake, AevonIntakeItem *items, int count)
 			intake->rejected++;
 		}
 	}
-	aevon_append_end(appender);
+	pfree(events);
+	pfree(outcomes);
 }
 
 static void
-append_item(AevonIntake *intake, AevonAppender *appender, AevonIntakeItem *item)
+note_outcome(AevonIntake *intake, AevonIntakeItem *item, AevonOutcome outcome)
 {
-	AevonOutcome outcome = aevon_append_event(appender, &item->event);
-
 	aevon_outcome_note(&item->event, outcome);
 	if (outcome == AEVON_ACCEPTED)
 		intake->accepted++;
@@ -232,26 +241,4 @@ put_key(JsonbParseState **state, const char *name)
 	key.val.string.val = pstrdup(name);
 	key.val.string.len = strlen(name);
 	pushJsonbValue(state, WJB_KEY, &key);
-}
-
-/* By tenant, principal, event id; bad items first, by position at the end. */
-static int
-compare_items(const void *a, const void *b)
-{
-	const AevonIntakeItem *left = a;
-	const AevonIntakeItem *right = b;
-	int			order = (left->problem == NULL) - (right->problem == NULL);
-
-	if (order == 0 && left->problem == NULL)
-	{
-		if (left->event.tenant != right->event.tenant)
-			order = strcmp(left->event.tenant, right->event.tenant);
-		if (order == 0)
-			order = strcmp(left->event.principal, right->event.principal);
-		if (order == 0)
-			order = strcmp(left->event.event_id, right->event.event_id);
-	}
-	if (order == 0)
-		order = left->position < right->position ? -1 : left->position > right->position;
-	return order;
 }

@@ -46,10 +46,9 @@ extern void aevon_intake_raise(const AevonIntake *intake, const AevonIntakeItem 
 							   const AevonProblem *problem) pg_attribute_noreturn();
 
 /*
- * Append the items, or store them as rejections.  Sorts them by key: calls
- * with the same events in different orders do not deadlock then, and index
- * pages are visited in order.  The caller has checked privileges; this enters
- * the owner's context itself.
+ * Append the items, or store them as rejections.  Calls with the same events in
+ * different orders do not deadlock (append.h).  The caller has checked
+ * privileges; this enters the owner's context itself.
  */
 extern void aevon_intake_store(AevonIntake *intake, AevonIntakeItem *items, int count);
 

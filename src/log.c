@@ -15,12 +15,15 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_index.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "partitioning/partdesc.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -29,22 +32,6 @@
 #include "catalog.h"
 #include "log.h"
 
-/* The indexes of a part, told apart by their columns. */
-typedef enum LogIndex
-{
-	INDEX_STAMP,
-	INDEX_PRINCIPAL,
-	INDEX_TENANT,
-	INDEX_COUNT
-} LogIndex;
-
-typedef struct LogPart
-{
-	Oid			oid;
-	int32		number;
-	Oid			indexes[INDEX_COUNT];
-} LogPart;
-
 /* The parts in order of number; forgotten when any of their relations changes. */
 static struct
 {
@@ -52,7 +39,7 @@ static struct
 	bool		registered;
 	Oid			log;
 	int			count;
-	LogPart    *parts;
+	AevonLogPart *parts;
 }			part_cache;
 
 /* The columns that every event has, as they lie at the front of its row. */
@@ -79,6 +66,8 @@ typedef struct PartScan
 
 struct AevonLogScan
 {
+	MemoryContext context;		/* index scans keep in it what they allocate
+								 * on the way */
 	bool		by_stamp;		/* parts are merged by this, or by time */
 	int			count;
 	int			current;		/* the part that gave the last row */
@@ -87,8 +76,8 @@ struct AevonLogScan
 	ScanKeyData keys[3];		/* by time: subject, since, until */
 };
 
-static AevonLogScan *begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys);
-static void begin_part(PartScan *part, const LogPart *where, LogIndex index,
+static AevonLogScan *begin_scan(Snapshot snapshot, AevonLogIndex index, ScanKey keys, int nkeys);
+static void begin_part(PartScan *part, const AevonLogPart *where, AevonLogIndex index,
 					   Snapshot snapshot, ScanKey keys, int nkeys);
 static void end_part(PartScan *part);
 static bool advance(PartScan *part);
@@ -97,7 +86,9 @@ static int64 place_in_order(const AevonLogScan *scan, const PartScan *part);
 static const FixedColumns *fixed_columns(TupleTableSlot *slot);
 static const char *data_column(TupleTableSlot *slot);
 static void load_parts(void);
-static void load_part(Oid oid, LogPart *part);
+static void load_part(Oid oid, AevonLogPart *part);
+static AevonLogIndex index_kind(Relation index);
+static bool indexes_key(Relation index);
 static int	compare_parts(const void *a, const void *b);
 static void forget_parts(Datum argument, Oid relid);
 
@@ -124,7 +115,7 @@ aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until)
 
 	ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
 	ScanKeyInit(&keys[1], 1, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(until));
-	return begin_scan(snapshot, INDEX_STAMP, keys, 2);
+	return begin_scan(snapshot, AEVON_LOG_STAMP, keys, 2);
 }
 
 AevonLogScan *
@@ -138,7 +129,7 @@ aevon_log_scan_principal(Snapshot snapshot, int32 principal_key,
 				TimestampTzGetDatum(since));
 	ScanKeyInit(&keys[2], 2, BTLessStrategyNumber, F_TIMESTAMPTZ_LT,
 				TimestampTzGetDatum(until));
-	return begin_scan(snapshot, INDEX_PRINCIPAL, keys, 3);
+	return begin_scan(snapshot, AEVON_LOG_PRINCIPAL, keys, 3);
 }
 
 AevonLogScan *
@@ -152,7 +143,7 @@ aevon_log_scan_tenant(Snapshot snapshot, int32 tenant_key,
 				TimestampTzGetDatum(since));
 	ScanKeyInit(&keys[2], 2, BTLessStrategyNumber, F_TIMESTAMPTZ_LT,
 				TimestampTzGetDatum(until));
-	return begin_scan(snapshot, INDEX_TENANT, keys, 3);
+	return begin_scan(snapshot, AEVON_LOG_TENANT, keys, 3);
 }
 
 void
@@ -173,14 +164,24 @@ bool
 aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row)
 {
 	PartScan   *part;
-	const FixedColumns *fixed;
+	MemoryContext caller;
 
 	CHECK_FOR_INTERRUPTS();
+	caller = MemoryContextSwitchTo(scan->context);
 	part = next_part(scan);
+	MemoryContextSwitchTo(caller);
 	if (part == NULL)
 		return false;
 
-	fixed = fixed_columns(part->slot);
+	aevon_log_row_read(row, part->slot);
+	return true;
+}
+
+void
+aevon_log_row_read(AevonLogRow *row, TupleTableSlot *slot)
+{
+	const FixedColumns *fixed = fixed_columns(slot);
+
 	row->stamp = fixed->stamp;
 	row->occurred_at = fixed->occurred_at;
 	row->ingested_at = fixed->ingested_at;
@@ -188,9 +189,8 @@ aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row)
 	row->tenant_key = fixed->tenant_key;
 	row->principal_key = fixed->principal_key;
 	row->type_key = fixed->type_key;
-	row->slot = part->slot;
+	row->slot = slot;
 	row->data = NULL;
-	return true;
 }
 
 void
@@ -212,7 +212,7 @@ aevon_log_max_stamp(void)
 	{
 		PartScan	part = {0};
 
-		begin_part(&part, &part_cache.parts[i], INDEX_STAMP, SnapshotAny, NULL, 0);
+		begin_part(&part, &part_cache.parts[i], AEVON_LOG_STAMP, SnapshotAny, NULL, 0);
 		if (index_getnext_slot(part.scan, BackwardScanDirection, part.slot))
 			greatest = Max(greatest, fixed_columns(part.slot)->stamp);
 		end_part(&part);
@@ -220,21 +220,39 @@ aevon_log_max_stamp(void)
 	return greatest;
 }
 
-Oid
-aevon_log_current_part(int32 *number)
+const AevonLogPart *
+aevon_log_parts(int *count)
 {
 	load_parts();
-	*number = part_cache.parts[part_cache.count - 1].number;
-	return part_cache.parts[part_cache.count - 1].oid;
+	*count = part_cache.count;
+	return part_cache.parts;
+}
+
+/* Taking the lock may tell of a change: of another last part, or other indexes. */
+Relation
+aevon_log_open_last(AevonLogPart *part)
+{
+	for (;;)
+	{
+		Relation	heap;
+
+		load_parts();
+		*part = part_cache.parts[part_cache.count - 1];
+		heap = table_open(part->oid, RowExclusiveLock);
+		if (part_cache.valid)
+			return heap;
+		table_close(heap, RowExclusiveLock);
+	}
 }
 
 static AevonLogScan *
-begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys)
+begin_scan(Snapshot snapshot, AevonLogIndex index, ScanKey keys, int nkeys)
 {
 	AevonLogScan *scan = palloc0(sizeof(AevonLogScan));
 
 	load_parts();
-	scan->by_stamp = index == INDEX_STAMP;
+	scan->context = CurrentMemoryContext;
+	scan->by_stamp = index == AEVON_LOG_STAMP;
 	scan->nkeys = nkeys;
 	memcpy(scan->keys, keys, nkeys * sizeof(ScanKeyData));
 	scan->count = part_cache.count;
@@ -245,7 +263,7 @@ begin_scan(Snapshot snapshot, LogIndex index, ScanKey keys, int nkeys)
 }
 
 static void
-begin_part(PartScan *part, const LogPart *where, LogIndex index,
+begin_part(PartScan *part, const AevonLogPart *where, AevonLogIndex index,
 		   Snapshot snapshot, ScanKey keys, int nkeys)
 {
 	part->heap = table_open(where->oid, AccessShareLock);
@@ -343,9 +361,15 @@ load_parts(void)
 	Oid			log_oid = aevon_catalog_oid(AEVON_EVENT_LOG);
 	Relation	log;
 	PartitionDesc descriptor;
-	LogPart    *parts;
+	AevonLogPart *parts;
 
-	/* opening it takes in pending invalidations */
+	/*
+	 * of several parts one may be about to go: opening the log waits for
+	 * that, and takes in invalidations
+	 */
+	AcceptInvalidationMessages();
+	if (part_cache.valid && part_cache.log == log_oid && part_cache.count == 1)
+		return;
 	log = table_open(log_oid, AccessShareLock);
 	if (part_cache.valid && part_cache.log == log_oid)
 	{
@@ -365,7 +389,7 @@ load_parts(void)
 				 errmsg("the event log has no parts"),
 				 errhint("Attach the parts of aevon.event_log again.")));
 	parts = MemoryContextAllocZero(CacheMemoryContext,
-								   descriptor->nparts * sizeof(LogPart));
+								   descriptor->nparts * sizeof(AevonLogPart));
 
 	/*
 	 * an error on the way must leave no cache, a change on the way no valid
@@ -375,7 +399,7 @@ load_parts(void)
 	part_cache.valid = true;
 	for (int i = 0; i < descriptor->nparts; i++)
 		load_part(descriptor->oids[i], &parts[i]);
-	qsort(parts, descriptor->nparts, sizeof(LogPart), compare_parts);
+	qsort(parts, descriptor->nparts, sizeof(AevonLogPart), compare_parts);
 
 	if (part_cache.parts != NULL)
 		pfree(part_cache.parts);
@@ -385,9 +409,9 @@ load_parts(void)
 	table_close(log, AccessShareLock);
 }
 
-/* A part's number is in its name, event_log_pN; its indexes by first column. */
+/* A part's number is in its name, event_log_pN. */
 static void
-load_part(Oid oid, LogPart *part)
+load_part(Oid oid, AevonLogPart *part)
 {
 	Relation	heap = table_open(oid, AccessShareLock);
 	List	   *indexes = RelationGetIndexList(heap);
@@ -398,20 +422,16 @@ load_part(Oid oid, LogPart *part)
 	foreach(cell, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-		AttrNumber	first = index->rd_index->indkey.values[0];
+		AevonLogIndex kind = index_kind(index);
 
-		if (!index->rd_index->indisvalid)
-			 /* not one to read by */ ;
-		else if (first == Anum_event_log_stamp)
-			part->indexes[INDEX_STAMP] = lfirst_oid(cell);
-		else if (first == Anum_event_log_principal_key)
-			part->indexes[INDEX_PRINCIPAL] = lfirst_oid(cell);
-		else if (first == Anum_event_log_tenant_key)
-			part->indexes[INDEX_TENANT] = lfirst_oid(cell);
+		if (kind == AEVON_LOG_INDEXES || OidIsValid(part->indexes[kind]))
+			part->has_others = true;
+		else
+			part->indexes[kind] = lfirst_oid(cell);
 		index_close(index, AccessShareLock);
 	}
 	list_free(indexes);
-	for (int i = 0; i < INDEX_COUNT; i++)
+	for (int i = 0; i < AEVON_LOG_INDEXES; i++)
 	{
 		if (!OidIsValid(part->indexes[i]))
 			ereport(ERROR,
@@ -423,10 +443,48 @@ load_part(Oid oid, LogPart *part)
 	table_close(heap, AccessShareLock);
 }
 
+/* Which one of ours an index is, told by its columns; or none. */
+static AevonLogIndex
+index_kind(Relation index)
+{
+	Form_pg_index form = index->rd_index;
+	int			count = form->indnkeyatts;
+	AttrNumber	first = form->indkey.values[0];
+	AttrNumber	second = count > 1 ? form->indkey.values[1] : InvalidAttrNumber;
+
+	if (!form->indisvalid || !form->indisready || form->indnatts != count ||
+		index->rd_rel->relam != BTREE_AM_OID || RelationGetIndexPredicate(index) != NIL)
+		return AEVON_LOG_INDEXES;	/* not one to read by */
+	if (count == 1 && first == Anum_event_log_stamp)
+		return AEVON_LOG_STAMP;
+	if (count == 1 && indexes_key(index))
+		return AEVON_LOG_KEY;
+	if (count == 2 && second == Anum_event_log_occurred_at)
+	{
+		if (first == Anum_event_log_principal_key)
+			return AEVON_LOG_PRINCIPAL;
+		if (first == Anum_event_log_tenant_key)
+			return AEVON_LOG_TENANT;
+	}
+	return AEVON_LOG_INDEXES;
+}
+
+/* Is it an index on aevon.event_key()? */
+static bool
+indexes_key(Relation index)
+{
+	List	   *expressions = RelationGetIndexExpressions(index);
+	FuncExpr   *call = expressions != NIL ? linitial(expressions) : NULL;
+
+	return call != NULL && IsA(call, FuncExpr) &&
+		get_func_namespace(call->funcid) == RelationGetNamespace(index) &&
+		strcmp(get_func_name(call->funcid), "event_key") == 0;
+}
+
 static int
 compare_parts(const void *a, const void *b)
 {
-	return ((const LogPart *) a)->number - ((const LogPart *) b)->number;
+	return ((const AevonLogPart *) a)->number - ((const AevonLogPart *) b)->number;
 }
 
 static void

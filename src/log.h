@@ -12,6 +12,7 @@
 #include "datatype/timestamp.h"
 #include "executor/tuptable.h"
 #include "utils/jsonb.h"
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
 #include "cut.h"
@@ -56,10 +57,37 @@ extern void aevon_log_scan_again(AevonLogScan *scan, TimestampTz since, Timestam
 extern bool aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row);
 extern void aevon_log_scan_end(AevonLogScan *scan);
 
+/* Take a row of the log out of a slot that holds one. */
+extern void aevon_log_row_read(AevonLogRow *row, TupleTableSlot *slot);
+
 /* The greatest stamp of a row in the log, visible or not; 0: none. */
 extern int64 aevon_log_max_stamp(void);
 
-/* Number and OID of the part that takes new events. */
-extern Oid	aevon_log_current_part(int32 *part);
+/* The indexes of a part. */
+typedef enum AevonLogIndex
+{
+	AEVON_LOG_STAMP,
+	AEVON_LOG_PRINCIPAL,		/* and occurred_at */
+	AEVON_LOG_TENANT,			/* and occurred_at */
+	AEVON_LOG_KEY,				/* see identity.h */
+	AEVON_LOG_INDEXES
+} AevonLogIndex;
+
+typedef struct AevonLogPart
+{
+	Oid			oid;
+	int32		number;
+	Oid			indexes[AEVON_LOG_INDEXES];
+	bool		has_others;		/* somebody made more indexes */
+} AevonLogPart;
+
+/*
+ * The parts in order of number; the last one takes new events.  Good until
+ * relations are opened or locked.  There is always one.
+ */
+extern const AevonLogPart *aevon_log_parts(int *count);
+
+/* Open the last one to write to it. */
+extern Relation aevon_log_open_last(AevonLogPart *part);
 
 #endif							/* AEVON_LOG_H */

@@ -1,7 +1,7 @@
 /*
  * logcheck.c
- *		The rows of the log against the hashes stored with them, and against
- *		their keys.
+ *		The rows of the log against the hashes stored with them; and is each
+ *		event found by its identity, once?
  */
 #include "postgres.h"
 
@@ -11,6 +11,7 @@
 
 #include "catalog.h"
 #include "digest.h"
+#include "identity.h"
 #include "json.h"
 #include "log.h"
 #include "logcheck.h"
@@ -18,16 +19,19 @@
 /* Progress is told each time so many more have been checked. */
 #define ROWS_A_NOTICE 1000000
 
-static void check_row(const AevonLogCheck *check, AevonLogRow *row);
-static bool digest_row(const AevonLogCheck *check, AevonLogRow *row, uint8 *content, uint8 *out);
-static void visit(const AevonLogCheck *check, AevonLogRow *row, const bytea *stored,
-				  const uint8 *recomputed);
+static void check_hash(const AevonLogCheck *check, AevonLogRow *row);
+static bool digest_row(const AevonLogCheck *check, AevonLogRow *row, uint8 *out);
+static void visit_hash(const AevonLogCheck *check, AevonLogRow *row, const bytea *stored,
+					   const uint8 *recomputed);
+static void check_identity(const AevonLogCheck *check, AevonFinder *finder, AevonLogRow *row);
+static Jsonb *count_document(const AevonIdentity *identity, int count);
 
 void
 aevon_logcheck_run(const AevonLogCheck *check)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "aevon checked row",
 												  ALLOCSET_DEFAULT_SIZES);
+	AevonFinder *finder = aevon_identity_open(check->snapshot);
 	AevonLogScan *scan;
 	AevonLogRow row;
 	int64		count = 0;
@@ -41,7 +45,8 @@ aevon_logcheck_run(const AevonLogCheck *check)
 		MemoryContext outer = MemoryContextSwitchTo(scratch);
 
 		aevon_names_trim(check->names);
-		check_row(check, &row);
+		check_hash(check, &row);
+		check_identity(check, finder, &row);
 		if (++count % ROWS_A_NOTICE == 0)
 			ereport(NOTICE,
 					(errmsg("aevon_verify: " INT64_FORMAT " events checked so far", count)));
@@ -49,35 +54,29 @@ aevon_logcheck_run(const AevonLogCheck *check)
 		MemoryContextReset(scratch);
 	}
 	aevon_log_scan_end(scan);
+	aevon_identity_close(finder);
 	MemoryContextDelete(scratch);
 }
 
-/* Does the row still have the content that its hash was made of, and its key? */
+/* Does the row still have the content that its hash was made of? */
 static void
-check_row(const AevonLogCheck *check, AevonLogRow *row)
+check_hash(const AevonLogCheck *check, AevonLogRow *row)
 {
-	uint8		content[AEVON_DIGEST_LENGTH];
 	uint8		recomputed[AEVON_DIGEST_LENGTH];
 	bool		isnull;
-	bool		right;
 	bytea	   *stored = DatumGetByteaPP(slot_getattr(row->slot, Anum_event_log_content_hash,
 													  &isnull));
 
-	if (!digest_row(check, row, content, recomputed))
-	{
-		visit(check, row, stored, NULL);
-		return;
-	}
-	right = VARSIZE_ANY_EXHDR(stored) == AEVON_DIGEST_LENGTH &&
-		memcmp(VARDATA_ANY(stored), recomputed, AEVON_DIGEST_LENGTH) == 0;
-	if (!right)
-		visit(check, row, stored, recomputed);
-	aevon_keycheck_event(check->keys, row, content, right);
+	if (!digest_row(check, row, recomputed))
+		visit_hash(check, row, stored, NULL);
+	else if (VARSIZE_ANY_EXHDR(stored) != AEVON_DIGEST_LENGTH ||
+			 memcmp(VARDATA_ANY(stored), recomputed, AEVON_DIGEST_LENGTH) != 0)
+		visit_hash(check, row, stored, recomputed);
 }
 
 /* False: a key of the row has no name. */
 static bool
-digest_row(const AevonLogCheck *check, AevonLogRow *row, uint8 *content, uint8 *out)
+digest_row(const AevonLogCheck *check, AevonLogRow *row, uint8 *out)
 {
 	bool		no_metadata;
 	Datum		metadata = slot_getattr(row->slot, Anum_event_log_metadata, &no_metadata);
@@ -96,16 +95,17 @@ digest_row(const AevonLogCheck *check, AevonLogRow *row, uint8 *content, uint8 *
 
 	if (type == NULL || event.tenant == NULL || event.principal == NULL)
 		return false;
-	aevon_digest_content(type, event.data, content);
-	aevon_digest_event(&event, content, out);
+	aevon_digest_event(&event, out);
 	return true;
 }
 
 static void
-visit(const AevonLogCheck *check, AevonLogRow *row, const bytea *stored, const uint8 *recomputed)
+visit_hash(const AevonLogCheck *check, AevonLogRow *row, const bytea *stored,
+		   const uint8 *recomputed)
 {
 	AevonJson	json = {0};
 	AevonLogDifference difference = {
+		.what = "event",
 		.tenant_key = row->tenant_key,
 		.principal_key = row->principal_key,
 		.occurred_at = row->occurred_at,
@@ -129,4 +129,40 @@ visit(const AevonLogCheck *check, AevonLogRow *row, const bytea *stored, const u
 		difference.recomputed = aevon_json_finish(&json);
 	}
 	check->visitor(check->context, &difference);
+}
+
+/* Is the event found, once? */
+static void
+check_identity(const AevonLogCheck *check, AevonFinder *finder, AevonLogRow *row)
+{
+	AevonIdentity identity = aevon_identity_make(row->principal_key, aevon_log_row_event_id(row));
+	AevonLogDifference difference = {
+		.what = "key",
+		.tenant_key = row->tenant_key,
+		.principal_key = row->principal_key,
+		.occurred_at = row->occurred_at,
+	};
+	AevonLogRow found;
+	int			count = 0;
+
+	aevon_identity_seek(finder, &identity);
+	while (aevon_identity_next(finder, &found))
+		count++;
+	if (count == 1)
+		return;
+	difference.stored = count_document(&identity, count);
+	difference.recomputed = count_document(&identity, 1);
+	check->visitor(check->context, &difference);
+}
+
+static Jsonb *
+count_document(const AevonIdentity *identity, int count)
+{
+	AevonJson	json = {0};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_json_text(&json, "event_id", identity->event_id);
+	aevon_json_number(&json, "events", int64_to_numeric(count));
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
 }

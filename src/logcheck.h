@@ -1,7 +1,10 @@
 /*
  * logcheck.h
- *		The rows of the log against the hashes stored with them, and against
- *		their keys (keycheck.h).
+ *		The rows of the log against the hashes stored with them; and is each
+ *		event found by its identity, once?
+ *
+ * An event that its index does not lead to could be ingested again, and count
+ * twice; one that is there twice does.
  *
  * Layer 2.
  */
@@ -12,12 +15,15 @@
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
 
-#include "keycheck.h"
 #include "names.h"
 
-/* A row of the log that does not match its hash. */
+/*
+ * "event": a row that does not match its hash.  "key": one whose identity leads
+ * to no event, or to several.
+ */
 typedef struct AevonLogDifference
 {
+	const char *what;
 	int32		tenant_key;
 	int32		principal_key;
 	TimestampTz occurred_at;
@@ -32,7 +38,6 @@ typedef struct AevonLogCheck
 	Snapshot	snapshot;		/* the active one */
 	int32		tenant_key;		/* 0: of all tenants */
 	AevonNames *names;
-	AevonKeyCheck *keys;		/* each row is checked against them, too */
 	AevonLogVisitor visitor;
 	void	   *context;
 } AevonLogCheck;

@@ -290,7 +290,6 @@ AEVON_QUERY(MAX_STAMP,
 	" UNION ALL SELECT c.cut_xmax OPERATOR(pg_catalog.-) 1 FROM aevon.sweep_checkpoints c"
 	" UNION ALL SELECT n.cut_xmax OPERATOR(pg_catalog.-) 1 FROM aevon.snapshots n"
 	" UNION ALL SELECT h.cut_xmax OPERATOR(pg_catalog.-) 1 FROM aevon.chain h"
-	" UNION ALL SELECT k.stamp FROM aevon.event_keys k"
 	" UNION ALL SELECT p.max_stamp FROM aevon.log_parts p) s")
 AEVON_QUERY(RAISE_TENANT_KEYS,
 	"SELECT pg_catalog.setval('aevon.tenant_key_seq', k.greatest_key)"
@@ -312,11 +311,6 @@ AEVON_QUERY(REJECT,
 	" reason, detail, payload)"
 	" VALUES (pg_catalog.nextval('aevon.rejection_id_seq'), $1, $2, $3, $4, $5, $6)",
 	TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID)
-AEVON_QUERY(EVENT_POSITION,
-	"SELECT k.occurred_at FROM aevon.event_keys k"
-	" WHERE k.principal_key OPERATOR(pg_catalog.=) $1"
-	" AND k.event_id OPERATOR(pg_catalog.=) $2",
-	INT4OID, TEXTOID)
 AEVON_QUERY(EVENTS_OF_PRINCIPAL,
 	"SELECT $1, $2, e.event_id, y.event_type, e.occurred_at, e.ingested_at,"
 	" e.data, e.metadata, e.stamp"
@@ -329,18 +323,13 @@ AEVON_QUERY(EVENTS_OF_PRINCIPAL,
 	" ORDER BY e.occurred_at, e.event_id LIMIT $8",
 	TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
 	INT4OID)
-AEVON_QUERY(FIND_EVENT,
-	"SELECT FROM aevon.event_keys"
-	" WHERE principal_key OPERATOR(pg_catalog.=) $1 AND event_id OPERATOR(pg_catalog.=) $2",
-	INT4OID, TEXTOID)
 AEVON_QUERY(ADD_VOID,
-	"INSERT INTO aevon.voids (stamp, voided_at, event_stamp, occurred_at, part, tenant_key,"
+	"INSERT INTO aevon.voids (event_stamp, occurred_at, part, stamp, voided_at, tenant_key,"
 	" principal_key, event_id, reason, voided_by)"
-	" SELECT $3, $4, k.stamp, k.occurred_at, k.part, $5, k.principal_key, k.event_id, $6, $7"
-	" FROM aevon.event_keys k"
-	" WHERE k.principal_key OPERATOR(pg_catalog.=) $1 AND k.event_id OPERATOR(pg_catalog.=) $2"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 	" ON CONFLICT (principal_key, event_id) DO NOTHING",
-	INT4OID, TEXTOID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID)
+	INT8OID, TIMESTAMPTZOID, INT4OID, INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID,
+	TEXTOID, TEXTOID)
 AEVON_QUERY(TAKE_TOUCHED_DAYS,
 	"DELETE FROM aevon.touched_days d USING aevon.series s"
 	" WHERE s.series_key OPERATOR(pg_catalog.=) d.series_key"
@@ -597,34 +586,6 @@ AEVON_QUERY(ADD_REPAIR,
 	" $11, $12)",
 	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID,
 	TEXTOID, JSONBOID, JSONBOID)
-AEVON_QUERY(KEYS_WITHOUT_EVENT,
-	"SELECT k.principal_key, k.event_id FROM aevon.event_keys k"
-	" LEFT JOIN aevon.principals p ON p.principal_key OPERATOR(pg_catalog.=) k.principal_key"
-	" WHERE ($1 OPERATOR(pg_catalog.=) 0 OR p.tenant_key OPERATOR(pg_catalog.=) $1)"
-	" AND k.part OPERATOR(pg_catalog.<>) ALL (ARRAY(SELECT l.part FROM aevon.log_parts l"
-	" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i"
-	" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.inhrelid"
-	" WHERE i.inhparent OPERATOR(pg_catalog.=) 'aevon.event_log'::pg_catalog.regclass"
-	" AND c.relname OPERATOR(pg_catalog.=) l.part_name::pg_catalog.name)))"
-	" EXCEPT SELECT e.principal_key, e.event_id FROM aevon.event_log e"
-	" WHERE $1 OPERATOR(pg_catalog.=) 0 OR e.tenant_key OPERATOR(pg_catalog.=) $1",
-	INT4OID)
-AEVON_QUERY(TENANT_OF_PRINCIPAL,
-	"SELECT tenant_key FROM aevon.principals WHERE principal_key OPERATOR(pg_catalog.=) $1",
-	INT4OID)
-AEVON_QUERY(COUNT_EVENTS,
-	"SELECT pg_catalog.count(*) FROM aevon.event_log"
-	" WHERE principal_key OPERATOR(pg_catalog.=) $1 AND event_id OPERATOR(pg_catalog.=) $2",
-	INT4OID, TEXTOID)
-AEVON_QUERY(ADD_KEY,
-	"INSERT INTO aevon.event_keys (stamp, occurred_at, part, principal_key, event_id,"
-	" content_digest) VALUES ($1, $2, $3, $4, $5, $6)"
-	" ON CONFLICT (principal_key, event_id) DO NOTHING",
-	INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID, BYTEAOID)
-AEVON_QUERY(MEND_KEY,
-	"UPDATE aevon.event_keys SET stamp = $1, occurred_at = $2, part = $3, content_digest = $6"
-	" WHERE principal_key OPERATOR(pg_catalog.=) $4 AND event_id OPERATOR(pg_catalog.=) $5",
-	INT8OID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID, BYTEAOID)
 AEVON_QUERY(LOST_REVISIONS,
 	/* the first 1000 lie below this, however far a damaged row leads */
 	"SELECT r::pg_catalog.int4 FROM pg_catalog.generate_series($3::pg_catalog.int8,"

@@ -98,7 +98,6 @@ static void unpack_rule(Verify *verify, char *name);
 static void verify_in_context(Verify *verify);
 static void verify_events(Verify *verify);
 static void report_event(void *context, const AevonLogDifference *difference);
-static void report_key(void *context, const AevonKeyDifference *difference);
 static void report_break(void *context, const AevonLink *stored, const AevonLink *recomputed);
 static void verify_rules(Verify *verify);
 static bool concerned(const Verify *verify, const AevonRule *rule);
@@ -213,7 +212,7 @@ verify_in_context(Verify *verify)
 	UnregisterSnapshot(verify->snapshot);
 }
 
-/* The rows of the log and their keys, both ways. */
+/* The rows of the log, each by itself. */
 static void
 verify_events(Verify *verify)
 {
@@ -221,14 +220,11 @@ verify_events(Verify *verify)
 		.snapshot = verify->snapshot,
 		.tenant_key = verify->tenant_key,
 		.names = verify->names,
-		.keys = aevon_keycheck_open(verify->repair, report_key, verify),
 		.visitor = report_event,
 		.context = verify,
 	};
 
 	aevon_logcheck_run(&check);
-	aevon_keycheck_rest(check.keys, verify->tenant_key);
-	aevon_keycheck_close(check.keys);
 }
 
 static void
@@ -237,32 +233,13 @@ report_event(void *context, const AevonLogDifference *difference)
 	Finding		finding = {
 		.tenant_key = difference->tenant_key,
 		.principal_key = difference->principal_key,
-		.what = "event",
+		.what = difference->what,
 		.window_start = difference->occurred_at,
 		.stored = difference->stored,
 		.recomputed = difference->recomputed,
 	};
 
 	report(context, &finding);
-}
-
-static void
-report_key(void *context, const AevonKeyDifference *difference)
-{
-	Verify	   *verify = context;
-	Finding		finding = {
-		.tenant_key = difference->tenant_key,
-		.principal_key = difference->principal_key,
-		.what = "key",
-		.window_start = difference->occurred_at,
-		.stored = difference->stored,
-		.recomputed = difference->recomputed,
-		.repaired = difference->repaired,
-	};
-
-	if (finding.repaired)
-		record_repair(verify, &finding, 0);
-	report(verify, &finding);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
@@ -22,6 +23,7 @@
 #include "errors.h"
 #include "guard.h"
 #include "guc.h"
+#include "identity.h"
 #include "shmem.h"
 #include "stats.h"
 
@@ -41,6 +43,7 @@ PG_FUNCTION_INFO_V1(aevon_void_sql);
 static char *text_argument(FunctionCallInfo fcinfo, int number);
 static void validate(const Voiding *voiding);
 static bool insert_void(const Voiding *voiding);
+static bool put_event(int32 principal_key, const char *event_id, Datum *values);
 static void raise_unknown_event(const Voiding *voiding) pg_attribute_noreturn();
 
 Datum
@@ -104,7 +107,7 @@ insert_void(const Voiding *voiding)
 	int64		base = aevon_guard_base();
 	int32		tenant_key = aevon_dictionary_find(AEVON_DICTIONARY_TENANT, 0, voiding->tenant);
 	int32		principal_key = 0;
-	Datum		values[7];
+	Datum		values[10];
 	bool		inserted;
 
 	if (tenant_key != 0)
@@ -114,23 +117,47 @@ insert_void(const Voiding *voiding)
 		raise_unknown_event(voiding);
 
 	aevon_catalog_connect();
-	values[0] = Int32GetDatum(principal_key);
-	values[1] = CStringGetTextDatum(voiding->event_id);
-	aevon_catalog_run(AEVON_QUERY_FIND_EVENT, values, NULL, false);
-	if (SPI_processed == 0)
+	if (!put_event(principal_key, voiding->event_id, values))
 		raise_unknown_event(voiding);
-
-	values[2] = Int64GetDatum(aevon_cut_stamp(base));
-	values[3] = TimestampTzGetDatum(aevon_clock_now());
-	values[4] = Int32GetDatum(tenant_key);
-	values[5] = CStringGetTextDatum(voiding->reason);
-	values[6] = CStringGetTextDatum(voiding->voided_by);
+	values[3] = Int64GetDatum(aevon_cut_stamp(base));
+	values[4] = TimestampTzGetDatum(aevon_clock_now());
+	values[5] = Int32GetDatum(tenant_key);
+	values[6] = Int32GetDatum(principal_key);
+	values[7] = CStringGetTextDatum(voiding->event_id);
+	values[8] = CStringGetTextDatum(voiding->reason);
+	values[9] = CStringGetTextDatum(voiding->voided_by);
 	aevon_catalog_run(AEVON_QUERY_ADD_VOID, values, NULL, false);
 	inserted = SPI_processed == 1;
 	if (inserted)
 		aevon_stats_note(tenant_key, AEVON_COUNT_VOIDED, 1);
 	aevon_catalog_finish();
 	return inserted;
+}
+
+/* Stamp, time and part of an event, as of now; false: there is none. */
+static bool
+put_event(int32 principal_key, const char *event_id, Datum *values)
+{
+	AevonIdentity identity = aevon_identity_make(principal_key, event_id);
+	Snapshot	snapshot;
+	AevonFinder *finder;
+	AevonLogRow row;
+	bool		found;
+
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	finder = aevon_identity_open(snapshot);
+	aevon_identity_seek(finder, &identity);
+	found = aevon_identity_next(finder, &row);
+	if (found)
+	{
+		values[0] = Int64GetDatum(row.stamp);
+		values[1] = TimestampTzGetDatum(row.occurred_at);
+		values[2] = Int32GetDatum(row.part);
+	}
+	aevon_identity_close(finder);
+	UnregisterSnapshot(snapshot);
+	return found;
 }
 
 static void

@@ -111,8 +111,8 @@ bench_ingest() {
 
 # Both have taken all that was sent, and nothing twice.
 check_ingest() {
-	[ "$(sql -c "SELECT count(*) = count(DISTINCT (principal_key, event_id)) AND count(*) = (SELECT count(*) FROM aevon.event_keys) FROM aevon.event_log")" = t ] ||
-		fail "the log and the keys differ"
+	[ "$(sql -c "SELECT count(*) = count(DISTINCT (principal_key, event_id)) FROM aevon.event_log")" = t ] ||
+		fail "the log holds an event twice"
 	[ "$(sql -c "SELECT (SELECT sum(event_count) FROM aevon.tenants t, aevon_windows(t.tenant, NULL, 'calls')) = (SELECT count(*) FROM aevon.event_log)")" = t ] ||
 		fail "the state of all tenants is not the count of the log"
 }

@@ -5,7 +5,7 @@ bench_storage() {
 
 	need_data large
 	stored=$(sql -c "SELECT count(*) FROM ancestor.events")
-	own_log=$(sql -c "SELECT pg_total_relation_size('aevon.event_log_p1') + pg_total_relation_size('aevon.event_keys')")
+	own_log=$(sql -c "SELECT pg_total_relation_size('aevon.event_log_p1')")
 	own_buckets=$(sql -c "SELECT sum(pg_total_relation_size(r)) FROM unnest('{aevon.buckets_1m,aevon.buckets_1h,aevon.buckets_1d,aevon.series}'::regclass[]) r")
 	own_minutes=$(sql -c "SELECT count(*) FROM aevon.buckets_1m b, aevon.unpack_bucket(b.state, 1)")
 	log=$(sql -c "SELECT pg_total_relation_size('ancestor.events')")

@@ -93,6 +93,16 @@ CREATE TABLE aevon.event_types (
 );
 CREATE UNIQUE INDEX event_types_name ON aevon.event_types (scope_key, event_type);
 
+-- Leads to an event by what it is: a number of the principal and a hash of the
+-- id.  Other ids may have the same, so no index on it is unique: ingest sees to
+-- it that an event is there once (src/append.c).
+CREATE FUNCTION aevon.event_key(principal_key integer, event_id text) RETURNS bigint
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'aevon_event_key_sql';
+REVOKE ALL ON FUNCTION aevon.event_key(integer, text) FROM PUBLIC;
+ALTER FUNCTION aevon.event_key(integer, text) OWNER TO aevon_owner;
+COMMENT ON FUNCTION aevon.event_key(integer, text) IS 'By what the index of the log finds an event: its principal''s key and a hash of its id.';
+
 -- The event log, in parts.  Append only.
 CREATE TABLE aevon.event_log (
 	stamp         bigint NOT NULL,
@@ -110,10 +120,11 @@ CREATE TABLE aevon.event_log (
 CREATE INDEX event_log_stamp ON aevon.event_log (stamp);
 CREATE INDEX event_log_principal ON aevon.event_log (principal_key, occurred_at);
 CREATE INDEX event_log_tenant ON aevon.event_log (tenant_key, occurred_at);
+CREATE INDEX event_log_key ON aevon.event_log (aevon.event_key(principal_key, event_id));
 
 CREATE TABLE aevon.event_log_p1 PARTITION OF aevon.event_log FOR VALUES IN (1);
 ALTER TABLE aevon.event_log_p1
-	ALTER COLUMN content_hash SET STORAGE plain;
+	ALTER COLUMN content_hash SET STORAGE main; -- in the row, under a header of one byte
 
 -- Which part new events go to (the highest open one) and what each part holds.
 CREATE TABLE aevon.log_parts (
@@ -127,17 +138,6 @@ CREATE TABLE aevon.log_parts (
 	part_name    text COLLATE "C" NOT NULL,
 	closing_link bytea,
 	PRIMARY KEY (part)
-);
-
--- Identity of events: what idempotency needs, apart from the log.
-CREATE TABLE aevon.event_keys (
-	stamp          bigint NOT NULL,
-	occurred_at    timestamptz NOT NULL,
-	part           integer NOT NULL,
-	principal_key  integer NOT NULL,
-	event_id       text COLLATE "C" NOT NULL,
-	content_digest bytea NOT NULL,
-	PRIMARY KEY (principal_key, event_id)
 );
 
 -- Corrections: an event named here does not count.
@@ -1140,7 +1140,7 @@ Errors: those of aevon_sweep.';
 
 COMMENT ON FUNCTION aevon_verify(text, text, boolean) IS
 'Prove the numbers: compute everything again from the raw log and list what differs. Nothing is listed when all is right. Ingest goes on meanwhile; with repair, sweeps wait.
-Arguments: rule: name, all its versions, or name@version; NULL: every rule, and the events and their keys; tenant: NULL: every tenant; with rule NULL, the chain too; repair: mend buckets and keys, in this transaction, and record each in aevon.repairs.
+Arguments: rule: name, all its versions, or name@version; NULL: every rule, and the events; tenant: NULL: every tenant; with rule NULL, the chain too; repair: mend buckets, in this transaction, and record each in aevon.repairs.
 Result: rule, version, tenant, principal (NULL: the whole tenant) where they apply; what: ''bucket_1m'', ''bucket_1h'' or ''bucket_1d'' (a window of the store), ''snapshot'' (computed again at its own cut), ''event'' (a row of the log that does not match its stored hash) or ''chain'' (a link that does not follow from the one before it and the log); window_start: the window, the snapshot''s day, the event''s occurred_at or when the link was made; stored and recomputed: both sides, NULL where there is nothing; repaired: whether it was mended. Snapshots, events and links never are.
 Errors: 22004 repair is NULL; 42704 unknown rule; 42501 no ''operate'' privilege on the tenant (on ''*'' when it is NULL), or unknown tenant; with repair also 25006 in recovery or a read-only transaction and 40001 under REPEATABLE READ or above; 55000 restored tables not yet adopted.';
 
@@ -1418,14 +1418,6 @@ COMMENT ON COLUMN aevon.log_parts.max_occurred IS 'Last occurred_at of a closed 
 COMMENT ON COLUMN aevon.log_parts.part IS 'Number of the part.';
 COMMENT ON COLUMN aevon.log_parts.part_name IS 'Its table in schema aevon.';
 COMMENT ON COLUMN aevon.log_parts.closing_link IS 'Last link of the tamper-evident chain of a closed part.';
-
-COMMENT ON TABLE aevon.event_keys IS 'Identity of events: what idempotency needs, apart from the log.';
-COMMENT ON COLUMN aevon.event_keys.stamp IS 'Stamp of the event.';
-COMMENT ON COLUMN aevon.event_keys.occurred_at IS 'Its time, compared on a retry that gives one.';
-COMMENT ON COLUMN aevon.event_keys.part IS 'Part of the log that holds it.';
-COMMENT ON COLUMN aevon.event_keys.principal_key IS 'Key of its principal.';
-COMMENT ON COLUMN aevon.event_keys.event_id IS 'Its identity within the principal.';
-COMMENT ON COLUMN aevon.event_keys.content_digest IS 'First 16 bytes of the SHA-256 over type and data, compared on a retry.';
 
 COMMENT ON TABLE aevon.voids IS 'Corrections: an event named here does not count.';
 COMMENT ON COLUMN aevon.voids.stamp IS 'The voiding transaction.';

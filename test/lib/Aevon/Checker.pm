@@ -604,7 +604,7 @@ sub _quiesce
 		}
 		elsif ($rnd->percent(20))
 		{
-			my $table = $rnd->pick(qw(buckets_1m buckets_1d series series_counts event_keys sweep_checkpoints rules));
+			my $table = $rnd->pick(qw(buckets_1m buckets_1d series series_counts event_log sweep_checkpoints rules));
 			# a prepared transaction may hold the table: only we can end it
 			$wire->must("SET lock_timeout = '1s'");
 			my $done = $wire->query($rnd->pick('VACUUM FULL', 'REINDEX TABLE', 'VACUUM (FREEZE, ANALYZE)')

@@ -213,10 +213,12 @@ JOIN model.event m USING (tenant, principal, event_id)
 WHERE (m.data IS NOT NULL AND (l.data <> m.data OR l.event_type <> m.event_type))
 	OR l.occurred_at <> m.occurred_at
 SQL
-		'keys and log differ' => <<'SQL');
-SELECT principal_key, event_id, k.stamp, l.stamp
-FROM aevon.event_keys k FULL JOIN aevon.event_log l USING (principal_key, event_id)
-WHERE (k.stamp, k.occurred_at, k.part) IS DISTINCT FROM (l.stamp, l.occurred_at, l.part)
+		'stored twice, or not found by its key' => <<'SQL');
+SELECT l.principal_key, l.event_id, count(k.stamp)
+FROM aevon.event_log l LEFT JOIN aevon.event_log k
+	ON aevon.event_key(k.principal_key, k.event_id) = aevon.event_key(l.principal_key, l.event_id)
+	AND (k.principal_key, k.event_id) = (l.principal_key, l.event_id)
+GROUP BY 1, 2 HAVING count(k.stamp) <> 1
 SQL
 	$wire->must('SET enable_nestloop = off');
 	foreach my $what (sort keys %check)

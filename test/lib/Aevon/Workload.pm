@@ -547,7 +547,7 @@ sub plan_vacuum
 {
 	my ($self, $client) = @_;
 	my $rnd = $client->{rnd};
-	my $table = $rnd->pick(qw(event_log event_keys buckets_1m buckets_1d sweep_checkpoints series
+	my $table = $rnd->pick(qw(event_log buckets_1m buckets_1d sweep_checkpoints series
 		  principals rules generation installation));
 	return ({ kind => 'vacuum', sql => $rnd->pick('VACUUM ', 'VACUUM FREEZE ', 'ANALYZE ') . "aevon.$table" },
 		$self->wait_step($client, 0.3));
