@@ -31,7 +31,9 @@
 #include "catalog.h"
 #include "cut.h"
 #include "dictionary.h"
+#include "entered.h"
 #include "errors.h"
+#include "explained.h"
 #include "fold.h"
 #include "position.h"
 #include "rule.h"
@@ -44,7 +46,6 @@
 
 #define COLUMNS 13
 #define MAX_PAGE 100000			/* rows */
-#define SPARE_FINDINGS 1000		/* kept beyond two pages, to sort seldom */
 
 typedef struct ExplainRequest
 {
@@ -57,38 +58,6 @@ typedef struct ExplainRequest
 	Jsonb	   *dims;			/* NULL: totals */
 	char	   *after;			/* NULL: the first page */
 } ExplainRequest;
-
-/* A row to be given. */
-typedef struct Finding
-{
-	AevonPosition position;
-	TimestampTz ingested_at;
-	bool		late;
-	int			count_change;
-	Numeric		value;			/* NULL: none */
-	bool		is_void;
-	TimestampTz voided_at;
-	char	   *reason;
-	char	   *voided_by;
-} Finding;
-
-/* The least findings of all that were put in, as many as a page has at least. */
-typedef struct FindingList
-{
-	MemoryContext home;			/* of the list and all it points to */
-	int			page;			/* rows */
-	int64		total;			/* ever put in */
-	int			count;
-	int			capacity;
-	Finding    *findings;
-} FindingList;
-
-/* What entered between two cuts, by stamp. */
-typedef struct EnteredScan
-{
-	AevonLogScan *scan;			/* NULL: the next range is to be opened */
-	int			next;			/* which: old xip members, then all above */
-} EnteredScan;
 
 typedef struct Explainer
 {
@@ -108,8 +77,8 @@ typedef struct Explainer
 	ReturnSetInfo *result;
 	int32		given;
 	MemoryContext scratch;		/* of one event */
-	FindingList ties;			/* findings with the same time */
-	FindingList entered;		/* findings by stamp, so far */
+	AevonExplainedList ties;	/* those with the same time */
+	AevonExplainedList entered; /* those by stamp, so far */
 } Explainer;
 
 PG_FUNCTION_INFO_V1(aevon_explain_sql);
@@ -125,20 +94,14 @@ static void find_events(Explainer *explainer);
 static bool takes_over_events(Explainer *explainer);
 static AevonLogScan *scan_day(Explainer *explainer);
 static bool step_by_time(Explainer *explainer, AevonLogScan *scan);
-static bool step_by_stamp(Explainer *explainer, EnteredScan *entered);
-static bool next_entered(Explainer *explainer, EnteredScan *entered, AevonLogRow *row);
-static void end_entered(EnteredScan *entered);
+static bool step_by_stamp(Explainer *explainer, AevonEntered *entered);
 static void find_voided(Explainer *explainer);
 static void consider_voided(void *context, AevonLogRow *row, const AevonVoid *found);
-static void empty_list(FindingList *list);
-static void consider(Explainer *explainer, AevonLogRow *row, FindingList *list);
-static bool judge(Explainer *explainer, AevonLogRow *row, Finding *finding);
+static void consider(Explainer *explainer, AevonLogRow *row, AevonExplainedList *list);
+static bool judge(Explainer *explainer, AevonLogRow *row, AevonExplained *explained);
 static bool belongs_at(Explainer *explainer, AevonLogRow *row, const AevonCut *cut);
-static void keep(FindingList *list, const Finding *finding);
-static void drop_greatest(FindingList *list);
-static void give_list(Explainer *explainer, FindingList *list);
-static int	compare_findings(const void *a, const void *b);
-static void give(Explainer *explainer, const Finding *finding);
+static void give_list(Explainer *explainer, AevonExplainedList *list);
+static void give(Explainer *explainer, const AevonExplained *row);
 
 Datum
 aevon_explain_sql(PG_FUNCTION_ARGS)
@@ -295,7 +258,7 @@ static void
 find_events(Explainer *explainer)
 {
 	AevonLogScan *scan;
-	EnteredScan entered = {0};
+	AevonEntered entered = {explainer->snapshot, explainer->before, explainer->after};
 	bool		by_stamp = explainer->after != NULL && explainer->before->xmax > 0 &&
 	!takes_over_events(explainer);
 
@@ -304,13 +267,8 @@ find_events(Explainer *explainer)
 	explainer->voids = aevon_voids_open(explainer->snapshot, explainer->subject.tenant_key);
 	explainer->scratch = AllocSetContextCreate(CurrentMemoryContext, "aevon explained event",
 											   ALLOCSET_DEFAULT_SIZES);
-	explainer->ties.home = AllocSetContextCreate(CurrentMemoryContext,
-												 "aevon explained events of a time",
-												 ALLOCSET_DEFAULT_SIZES);
-	explainer->ties.page = explainer->entered.page = explainer->request->max_rows;
-	explainer->entered.home = AllocSetContextCreate(CurrentMemoryContext,
-													"aevon explained events by stamp",
-													ALLOCSET_DEFAULT_SIZES);
+	aevon_explained_begin(&explainer->ties, explainer->request->max_rows);
+	aevon_explained_begin(&explainer->entered, explainer->request->max_rows);
 
 	scan = scan_day(explainer);
 	while (step_by_time(explainer, scan))
@@ -326,7 +284,7 @@ find_events(Explainer *explainer)
 		give_list(explainer, &explainer->entered);
 		break;
 	}
-	end_entered(&entered);
+	aevon_entered_end(&entered);
 	aevon_log_scan_end(scan);
 	aevon_voids_close(explainer->voids);
 }
@@ -360,15 +318,15 @@ scan_day(Explainer *explainer)
 static bool
 step_by_time(Explainer *explainer, AevonLogScan *scan)
 {
-	FindingList *ties = &explainer->ties;
+	AevonExplainedList *ties = &explainer->ties;
 	AevonLogRow row;
 	bool		more = aevon_log_scan_next(scan, &row);
 
 	if (ties->count > 0 &&
-		(!more || ties->findings[0].position.occurred_at != row.occurred_at))
+		(!more || ties->rows[0].position.occurred_at != row.occurred_at))
 	{
 		give_list(explainer, ties);
-		empty_list(ties);
+		aevon_explained_empty(ties);
 	}
 	if (!more || explainer->given == explainer->request->max_rows)
 		return false;
@@ -376,55 +334,20 @@ step_by_time(Explainer *explainer, AevonLogScan *scan)
 	return true;
 }
 
-/* Consider the next event that entered between the cuts; false: there is none. */
+/* Consider the next event that came in between the cuts; false: there is none. */
 static bool
-step_by_stamp(Explainer *explainer, EnteredScan *entered)
+step_by_stamp(Explainer *explainer, AevonEntered *entered)
 {
 	const AevonSubject *subject = &explainer->subject;
 	AevonLogRow row;
 
-	if (!next_entered(explainer, entered, &row))
+	if (!aevon_entered_next(entered, &row))
 		return false;
 	if (row.tenant_key == subject->tenant_key &&
 		(subject->principal_key == 0 || row.principal_key == subject->principal_key) &&
 		row.occurred_at >= explainer->since && row.occurred_at < explainer->until)
 		consider(explainer, &row, &explainer->entered);
 	return true;
-}
-
-/*
- * Outside the old cut are the members of its xip, and all from its xmax on.
- * Some of that may be outside the new one too.
- */
-static bool
-next_entered(Explainer *explainer, EnteredScan *entered, AevonLogRow *row)
-{
-	const AevonCut *before = explainer->before;
-
-	for (;;)
-	{
-		if (entered->scan != NULL && aevon_log_scan_next(entered->scan, row))
-			return true;
-		end_entered(entered);
-		if (entered->next > before->nxip)
-			return false;
-		if (entered->next < before->nxip)
-			entered->scan = aevon_log_scan_stamps(explainer->snapshot,
-												  before->xip[entered->next],
-												  before->xip[entered->next] + 1);
-		else
-			entered->scan = aevon_log_scan_stamps(explainer->snapshot, before->xmax,
-												  explainer->after->xmax);
-		entered->next++;
-	}
-}
-
-static void
-end_entered(EnteredScan *entered)
-{
-	if (entered->scan != NULL)
-		aevon_log_scan_end(entered->scan);
-	entered->scan = NULL;
 }
 
 /* Events inside the old cut, voided between the two. */
@@ -463,28 +386,20 @@ consider_voided(void *context, AevonLogRow *row, const AevonVoid *found)
 }
 
 static void
-empty_list(FindingList *list)
-{
-	list->count = list->capacity = 0;
-	list->findings = NULL;
-	MemoryContextReset(list->home);
-}
-
-static void
-consider(Explainer *explainer, AevonLogRow *row, FindingList *list)
+consider(Explainer *explainer, AevonLogRow *row, AevonExplainedList *list)
 {
 	MemoryContext outer = MemoryContextSwitchTo(explainer->scratch);
-	Finding		finding = {0};
+	AevonExplained explained = {0};
 
-	if (judge(explainer, row, &finding))
-		keep(list, &finding);
+	if (judge(explainer, row, &explained))
+		aevon_explained_put(list, &explained);
 	MemoryContextSwitchTo(outer);
 	MemoryContextReset(explainer->scratch);
 }
 
 /* Is the event part of the answer, and what did it change? */
 static bool
-judge(Explainer *explainer, AevonLogRow *row, Finding *finding)
+judge(Explainer *explainer, AevonLogRow *row, AevonExplained *explained)
 {
 	bool		whole_day = explainer->after == NULL;
 	AevonContribution contribution;
@@ -492,14 +407,14 @@ judge(Explainer *explainer, AevonLogRow *row, Finding *finding)
 	int			counted_before;
 	int			counted_after;
 
-	finding->is_void = aevon_voids_find(explainer->voids, row, &found);
+	explained->is_void = aevon_voids_find(explainer->voids, row, &found);
 	counted_before = !whole_day && aevon_cut_contains(explainer->before, row->stamp) &&
-		!(finding->is_void && aevon_cut_contains(explainer->before, found.stamp));
-	counted_after = whole_day ? !finding->is_void :
+		!(explained->is_void && aevon_cut_contains(explainer->before, found.stamp));
+	counted_after = whole_day ? !explained->is_void :
 		aevon_cut_contains(explainer->after, row->stamp) &&
-		!(finding->is_void && aevon_cut_contains(explainer->after, found.stamp));
-	finding->count_change = counted_after - counted_before;
-	if ((finding->count_change == 0 && !whole_day && explainer->dims == NULL) ||
+		!(explained->is_void && aevon_cut_contains(explainer->after, found.stamp));
+	explained->count_change = counted_after - counted_before;
+	if ((explained->count_change == 0 && !whole_day && explainer->dims == NULL) ||
 		!aevon_fold_evaluate(explainer->measure, row, &contribution))
 		return false;
 	if (explainer->dims != NULL)
@@ -509,29 +424,29 @@ judge(Explainer *explainer, AevonLogRow *row, Finding *finding)
 		/* what counts for a series of its own now left the other one */
 		counted_after &= belongs;
 		counted_before &= whole_day || belongs_at(explainer, row, explainer->before);
-		finding->count_change = counted_after - counted_before;
-		if (whole_day ? !belongs : finding->count_change == 0)
+		explained->count_change = counted_after - counted_before;
+		if (whole_day ? !belongs : explained->count_change == 0)
 			return false;
-		finding->is_void &= whole_day || aevon_cut_contains(explainer->after, found.stamp);
+		explained->is_void &= whole_day || aevon_cut_contains(explainer->after, found.stamp);
 	}
 
-	finding->position.occurred_at = row->occurred_at;
-	finding->position.principal = aevon_dictionary_name(AEVON_DICTIONARY_PRINCIPAL,
-														row->principal_key);
-	finding->position.event_id = aevon_log_row_event_id(row);
+	explained->position.occurred_at = row->occurred_at;
+	explained->position.principal = aevon_dictionary_name(AEVON_DICTIONARY_PRINCIPAL,
+														  row->principal_key);
+	explained->position.event_id = aevon_log_row_event_id(row);
 	if (explainer->start.principal != NULL &&
-		aevon_position_compare(&finding->position, &explainer->start) <= 0)
+		aevon_position_compare(&explained->position, &explainer->start) <= 0)
 		return false;
-	finding->ingested_at = row->ingested_at;
-	finding->late = row->ingested_at >= explainer->until;
+	explained->ingested_at = row->ingested_at;
+	explained->late = row->ingested_at >= explainer->until;
 	if (explainer->measure->value != NULL && contribution.has_value)
-		finding->value = aevon_decimal_to_numeric(&contribution.value);
-	finding->is_void &= finding->count_change <= 0;
-	if (finding->is_void)
+		explained->value = aevon_decimal_to_numeric(&contribution.value);
+	explained->is_void &= explained->count_change <= 0;
+	if (explained->is_void)
 	{
-		finding->voided_at = found.voided_at;
-		finding->reason = aevon_voids_reason(explainer->voids);
-		finding->voided_by = aevon_voids_author(explainer->voids);
+		explained->voided_at = found.voided_at;
+		explained->reason = aevon_voids_reason(explainer->voids);
+		explained->voided_by = aevon_voids_author(explainer->voids);
 	}
 	return true;
 }
@@ -545,109 +460,49 @@ belongs_at(Explainer *explainer, AevonLogRow *row, const AevonCut *cut)
 	return aevon_seriesfilter_accepts(explainer->filter, row, cut->xmax);
 }
 
-/* Add a copy to the list. */
+/* Give the rows of a list, in order, as far as the page goes. */
 static void
-keep(FindingList *list, const Finding *finding)
+give_list(Explainer *explainer, AevonExplainedList *list)
 {
-	MemoryContext outer = MemoryContextSwitchTo(list->home);
-	Finding    *copy;
-
-	list->total++;
-	if (list->count == list->page * 2 + SPARE_FINDINGS)
-		drop_greatest(list);
-	if (list->count == list->capacity)
-	{
-		list->capacity = list->capacity * 2 + 16;
-		list->findings = list->findings == NULL ?
-			palloc(list->capacity * sizeof(Finding)) :
-			repalloc_huge(list->findings, list->capacity * sizeof(Finding));
-	}
-	copy = &list->findings[list->count++];
-	*copy = *finding;
-	copy->position.principal = pstrdup(finding->position.principal);
-	copy->position.event_id = pstrdup(finding->position.event_id);
-	if (finding->value != NULL)
-		copy->value = DatumGetNumericCopy(NumericGetDatum(finding->value));
-	if (finding->is_void)
-	{
-		copy->reason = pstrdup(finding->reason);
-		copy->voided_by = pstrdup(finding->voided_by);
-	}
-	MemoryContextSwitchTo(outer);
-}
-
-/* Drop what a page has no room for: any number of events may have one time. */
-static void
-drop_greatest(FindingList *list)
-{
-	qsort(list->findings, list->count, sizeof(Finding), compare_findings);
-	while (list->count > list->page)
-	{
-		Finding    *last = &list->findings[--list->count];
-
-		pfree(unconstify(char *, last->position.principal));
-		pfree(unconstify(char *, last->position.event_id));
-		if (last->value != NULL)
-			pfree(last->value);
-		if (last->is_void)
-		{
-			pfree(last->reason);
-			pfree(last->voided_by);
-		}
-	}
-}
-
-/* Give the findings of a list, in order, as far as the page goes. */
-static void
-give_list(Explainer *explainer, FindingList *list)
-{
-	if (list->count > 1)
-		qsort(list->findings, list->count, sizeof(Finding), compare_findings);
+	aevon_explained_sort(list);
 	for (int i = 0; i < list->count && explainer->given < explainer->request->max_rows; i++)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(list->home);
 
-		give(explainer, &list->findings[i]);
+		give(explainer, &list->rows[i]);
 		explainer->given++;
 		MemoryContextSwitchTo(outer);
 	}
 }
 
-static int
-compare_findings(const void *a, const void *b)
-{
-	return aevon_position_compare(&((const Finding *) a)->position,
-								  &((const Finding *) b)->position);
-}
-
 static void
-give(Explainer *explainer, const Finding *finding)
+give(Explainer *explainer, const AevonExplained *row)
 {
 	Datum		values[COLUMNS] = {0};
 	bool		nulls[COLUMNS] = {false};
-	Numeric		value = finding->value;
+	Numeric		value = row->value;
 
-	values[0] = CStringGetTextDatum(finding->position.principal);
-	values[1] = CStringGetTextDatum(finding->position.event_id);
-	values[2] = CStringGetTextDatum(finding->is_void ? "voided" :
-									finding->count_change < 0 ? "moved" : "added");
-	values[3] = TimestampTzGetDatum(finding->position.occurred_at);
-	values[4] = TimestampTzGetDatum(finding->ingested_at);
+	values[0] = CStringGetTextDatum(row->position.principal);
+	values[1] = CStringGetTextDatum(row->position.event_id);
+	values[2] = CStringGetTextDatum(row->is_void ? "voided" :
+									row->count_change < 0 ? "moved" : "added");
+	values[3] = TimestampTzGetDatum(row->position.occurred_at);
+	values[4] = TimestampTzGetDatum(row->ingested_at);
 	values[5] = DirectFunctionCall2(timestamp_mi, values[4], values[3]);
-	values[6] = BoolGetDatum(finding->late);
-	values[7] = Int32GetDatum(finding->count_change);
+	values[6] = BoolGetDatum(row->late);
+	values[7] = Int32GetDatum(row->count_change);
 	nulls[8] = value == NULL;
 	if (value != NULL)
-		values[8] = finding->count_change > 0 ? NumericGetDatum(value) :
-			finding->count_change == 0 ? NumericGetDatum(int64_to_numeric(0)) :
+		values[8] = row->count_change > 0 ? NumericGetDatum(value) :
+			row->count_change == 0 ? NumericGetDatum(int64_to_numeric(0)) :
 			DirectFunctionCall1(numeric_uminus, NumericGetDatum(value));
-	values[9] = TimestampTzGetDatum(finding->voided_at);
-	nulls[9] = nulls[10] = nulls[11] = !finding->is_void;
-	if (finding->is_void)
+	values[9] = TimestampTzGetDatum(row->voided_at);
+	nulls[9] = nulls[10] = nulls[11] = !row->is_void;
+	if (row->is_void)
 	{
-		values[10] = CStringGetTextDatum(finding->reason);
-		values[11] = CStringGetTextDatum(finding->voided_by);
+		values[10] = CStringGetTextDatum(row->reason);
+		values[11] = CStringGetTextDatum(row->voided_by);
 	}
-	values[12] = CStringGetTextDatum(aevon_position_text(&finding->position));
+	values[12] = CStringGetTextDatum(aevon_position_text(&row->position));
 	tuplestore_putvalues(explainer->result->setResult, explainer->result->setDesc, values, nulls);
 }
