@@ -44,6 +44,7 @@ SELECT aevon_define_rule('names', 'use', '{count}', 'n', dimensions => '{"a": "a
 SELECT aevon_define_rule('names', 'use', '{sum,count}', 'n', dimensions => '{"a": "a", "sum": "b"}', rollups => '{a}', tenant => 'shape');
 -- but not the mark of the group of what is folded together
 SELECT r.* FROM shape_refusal($$SELECT aevon_define_rule('marked', 'use', '{count}', dimensions => '{"a": "a", "__other__": "b"}', tenant => 'shape')$$) r;
+SELECT r.* FROM shape_refusal($$SELECT aevon_define_rule('marked', 'use', '{count}', dimensions => '{"a": "a", "principal": "b"}', tenant => 'shape')$$) r;
 -- sixteen dimensions are the most
 SELECT n, r.state, r.detail FROM generate_series(15, 17) n, LATERAL (SELECT jsonb_object_agg('d' || lpad(i::text, 2, '0'), '$.d' || i) AS d FROM generate_series(1, n) i) x,
 	shape_refusal(format('SELECT aevon_define_rule(%L, %L, %L, dimensions => %L, tenant => %L, rollups => %L)', 'wide', 'use', '{count}', d, 'shape', '{}')) r;

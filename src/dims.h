@@ -32,7 +32,10 @@
 
 #define AEVON_MAX_DIMENSION_BYTES 1000
 #define AEVON_DIMS_DIGEST_LENGTH 16
+
+/* Names that no dimension has: in answers, and in what aevon_top ranks. */
 #define AEVON_OTHER "__other__"
+#define AEVON_PRINCIPAL "principal"
 
 /* Bit i: dimension i of the measure.  0: totals. */
 typedef uint32 AevonGrouping;

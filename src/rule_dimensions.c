@@ -176,6 +176,12 @@ canonical_dimension(const AevonDimension *dimension)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a dimension must not be named \"%s\"", AEVON_OTHER),
 				 errdetail("In answers it marks the group of events that are folded together.")));
+	if (strcmp(dimension->name, AEVON_PRINCIPAL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a dimension must not be named \"%s\"", AEVON_PRINCIPAL),
+				 errdetail("To aevon_top that word means the principals of events."),
+				 errhint("Give it another name, such as \"customer\".")));
 	if (dimension->path_text == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

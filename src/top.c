@@ -28,9 +28,6 @@ enum
 	ARG_TENANT, ARG_RULE, ARG_N, ARG_BY, ARG_OF, ARG_SINCE, ARG_UNTIL, ARG_DIMS
 };
 
-/* What is ranked by its principals; any other name is a dimension's. */
-#define OF_PRINCIPAL "principal"
-
 typedef struct Request
 {
 	char	   *tenant;
@@ -116,7 +113,7 @@ unpack_request(FunctionCallInfo fcinfo, Request *request)
 	if (slicing != NULL)
 		request->slicing = *slicing;
 	request->slicing.unbounded = true;
-	request->slicing.by_principal = strcmp(request->of, OF_PRINCIPAL) == 0;
+	request->slicing.by_principal = strcmp(request->of, AEVON_PRINCIPAL) == 0;
 	if (!request->slicing.by_principal)
 	{
 		request->slicing.group_count = 1;
