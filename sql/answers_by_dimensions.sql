@@ -95,6 +95,20 @@ SELECT * FROM differences();
 SELECT aevon_test.sweep();
 SELECT changed();
 SELECT * FROM differences();
+-- from the log and from the series alike: what a principal's few events answer, and
+-- what they would if many of other types were found among them
+SET aevon.slices_from_log = off;
+SELECT changed();
+SELECT * FROM differences();
+RESET aevon.slices_from_log;
+SELECT sum((aevon_ingest('slices', 'p' || i % 4, 'noise' || i, 'noise', '2024-03-01 00:00+00'::timestamptz + i * interval '13 seconds', '{}') = 'accepted')::int)
+	FROM generate_series(1, 6000) i;
+SELECT * FROM differences();
+SELECT aevon_test.sweep();
+SELECT keep();
+SET aevon.slices_from_log = off;
+SELECT changed();
+RESET aevon.slices_from_log;
 SELECT aevon_rebuild('two', 'slices'), aevon_rebuild('three', 'slices');
 SELECT * FROM differences();
 SELECT aevon_test.sweep();
@@ -112,6 +126,9 @@ SELECT aevon_void('slices', p.principal, e.event_id, 'wrong') FROM aevon.event_l
 SELECT changed() > 0 AS changed, changed(:'then');
 SELECT aevon_test.sweep();
 SELECT changed() > 0 AS changed, changed(:'then');
+SET aevon.slices_from_log = off;
+SELECT changed() > 0 AS changed, changed(:'then');
+RESET aevon.slices_from_log;
 SELECT * FROM differences();
 
 -- a minute of which only one series is opened

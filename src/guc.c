@@ -26,6 +26,7 @@ int			aevon_max_databases = 1000;
 int			aevon_max_event_size_kb = 1024;
 int			aevon_max_future_s = SECS_PER_DAY;
 int			aevon_max_windows = 100000;
+bool		aevon_slices_from_log = true;
 int			aevon_max_series_per_rule = 100000;
 char	   *aevon_config_dir = NULL;
 
@@ -179,6 +180,10 @@ define_limits(void)
 							"In seconds if no unit is given; -1 turns the limit off. Events beyond it are refused with 22008.",
 							&aevon_max_future_s, SECS_PER_DAY, -1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomBoolVariable("aevon.slices_from_log",
+							 "Whether a principal's answers by dimension may be read from the event log.",
+							 "That is done where its events are few beside its series; the answer is the same.",
+							 &aevon_slices_from_log, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("aevon.max_windows",
 							"Most windows that one read may return for one rule.",
 							"A read that would return more is refused with 54000.",

@@ -53,6 +53,7 @@ typedef struct Reader
 	Sum		   *sums;
 	AevonCheckpoint **checkpoints;	/* per measure; NULL: it has no buckets */
 	AevonCut   *empty;
+	int64		budget;			/* events that edges may hold; mostly no bound */
 } Reader;
 
 /* Measures with the same cut share a pass over their tail. */
@@ -100,6 +101,7 @@ typedef struct VoidContext
 	Tail	   *tail;
 } VoidContext;
 
+static bool read_slice_from_log(Reader *reader, Tail *tails, int tail_count);
 static void read_whole_minutes(Reader *reader, Tail *tails, int tail_count);
 static void prepare(Reader *reader, List *measures);
 static void find_whole_minutes(Reader *reader);
@@ -120,7 +122,7 @@ static bool row_counts(Reader *reader, const AevonLogRow *row, bool by_time);
 static AevonGroup *group_of(const Sum *sum, const AevonPlace *place, int32 principal_key);
 static void take_state(void *context, int64 window, const AevonPartial *partial);
 static void read_edges(Reader *reader, Tail *tails, int tail_count);
-static void read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails,
+static bool read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails,
 					  int tail_count);
 static Tail *group_by_cut(Reader *reader, int *count);
 static void read_tail(Reader *reader, Tail *tail);
@@ -150,6 +152,7 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 	int			tail_count;
 
 	reader.question = question;
+	reader.budget = PG_INT64_MAX;
 	reader.result = CurrentMemoryContext;
 	reader.event = AllocSetContextCreate(CurrentMemoryContext, "aevon read event",
 										 ALLOCSET_DEFAULT_SIZES);
@@ -163,8 +166,11 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 	{
 		reader.store = aevon_store_open(question->snapshot, false);
 		compile_slices(&reader);
-		read_whole_minutes(&reader, tails, tail_count);
-		read_edges(&reader, tails, tail_count);
+		if (!read_slice_from_log(&reader, tails, tail_count))
+		{
+			read_whole_minutes(&reader, tails, tail_count);
+			read_edges(&reader, tails, tail_count);
+		}
 		aevon_store_close(reader.store);
 	}
 	answer = conclude(&reader, tails, tail_count);
@@ -193,6 +199,32 @@ aevon_reader_check_range(TimestampTz since, TimestampTz until)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"since\" lies after \"until\""),
 				 errhint("A range is [since, until): since is included, until is not.")));
+}
+
+/*
+ * A principal's slice may have more series than there are events in the range:
+ * then all of it is read as a partial minute is.  False: it was not.
+ */
+static bool
+read_slice_from_log(Reader *reader, Tail *tails, int tail_count)
+{
+	const AevonQuestion *question = reader->question;
+	Sum		   *sum = &reader->sums[0];
+	bool		done;
+
+	if (reader->count != 1 || sum->slice == NULL || reader->checkpoints[0] == NULL ||
+		reader->low >= reader->high)
+		return false;
+	reader->budget = aevon_slice_log_budget(sum->slice, reader->low, reader->high);
+	done = reader->budget > 0 &&
+		read_edge(reader, question->since, question->until, tails, tail_count);
+	reader->budget = PG_INT64_MAX;
+	if (!done)
+	{
+		sum->states = create_states(reader);
+		tails[0].events = 0;
+	}
+	return done;
 }
 
 /* The whole minutes: from buckets, and from the tails. */
@@ -591,17 +623,19 @@ read_edges(Reader *reader, Tail *tails, int tail_count)
 		read_edge(reader, minute_start(reader->high), until, tails, tail_count);
 }
 
-static void
+/* False: the budget did not suffice. */
+static bool
 read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails, int tail_count)
 {
 	AevonLogScan *scan;
 	AevonLogRow row;
 
 	if (since >= until)
-		return;
+		return true;
 	scan = scan_by_time(reader, since, until);
-	while (aevon_log_scan_next(scan, &row))
+	while (reader->budget > 0 && aevon_log_scan_next(scan, &row))
 	{
+		reader->budget--;
 		if (!row_counts(reader, &row, true))
 			continue;
 		for (int i = 0; i < reader->count; i++)
@@ -611,6 +645,7 @@ read_edge(Reader *reader, TimestampTz since, TimestampTz until, Tail *tails, int
 		MemoryContextReset(reader->event);
 	}
 	aevon_log_scan_end(scan);
+	return reader->budget > 0;
 }
 
 static Tail *

@@ -19,10 +19,17 @@
 #include "utils/memutils.h"
 
 #include "errors.h"
+#include "guc.h"
 #include "slice.h"
 
 /* Look up so many series one by one, rather than list all. */
 #define MAX_LOOKUPS 256
+
+/*
+ * Reading a series costs what so many events cost that are read from the log;
+ * half of that if a filter leaves some of the series out.
+ */
+#define EVENTS_PER_SERIES 4
 
 /* The values of a dimension that pass; none for one that is not filtered. */
 typedef struct SliceFilter
@@ -74,6 +81,9 @@ static bool passes(const AevonSlice *slice, const AevonDims *dims);
 static bool values_pass(const AevonSlice *slice, const JsonbValue *items);
 static bool filter_holds(const SliceFilter *filter, const JsonbValue *value);
 static int64 count_lookups(const AevonSlice *slice);
+static int	count_series(const AevonSlice *slice, int limit);
+static int64 count_events(const AevonSlice *slice, int64 low, int64 high);
+static void count_state(void *context, int64 window, const AevonPartial *partial);
 static void look_up_series(AevonSlice *slice, SeriesList *list, int64 lookups);
 static void look_up_one(AevonSlice *slice, SeriesList *list, const AevonDims *dims);
 static void note_series(void *context, int64 series_key, int32 subject_key, Jsonb *values,
@@ -220,6 +230,22 @@ aevon_slice_list_series(AevonSlice *slice, int *count)
 		qsort(list.series, list.count, sizeof(AevonSliceSeries), compare_series);
 	*count = list.count;
 	return list.series;
+}
+
+int64
+aevon_slice_log_budget(AevonSlice *slice, int64 low, int64 high)
+{
+	int			events_per_series = slice->filtered ? EVENTS_PER_SERIES / 2 : EVENTS_PER_SERIES;
+	int64		events;
+	int			enough;
+
+	if (!aevon_slices_from_log || slice->subject.principal_key == 0 || slice->read == 0)
+		return 0;
+	events = count_events(slice, low, high);
+	if (events / events_per_series >= aevon_max_windows)
+		return 0;
+	enough = (int) (events / events_per_series) + 1;
+	return count_series(slice, enough) < enough ? 0 : 2 * events + 100;
 }
 
 Jsonb *
@@ -584,6 +610,48 @@ count_lookups(const AevonSlice *slice)
 		count *= slice->filters[i].count;
 	}
 	return count;
+}
+
+/* How many series would be read, about; at most `limit`. */
+static int
+count_series(const AevonSlice *slice, int limit)
+{
+	int64		lookups = count_lookups(slice);
+	AevonSeriesRange range = {slice->measure->measure_key, slice->subject.tenant_key,
+	slice->read, slice->subject.principal_key};
+
+	if (lookups <= MAX_LOOKUPS)
+		return (int) Min(lookups + 1, limit);
+	return aevon_store_count_series(slice->store, &range, limit);
+}
+
+/* Of the subject and measure, inside the cut, in whole days around the range. */
+static int64
+count_events(const AevonSlice *slice, int64 low, int64 high)
+{
+	int64		minutes = aevon_tier_minutes(AEVON_TIER_1D);
+	AevonSeries totals = {slice->measure->measure_key, slice->subject.tenant_key,
+	slice->subject.principal_key};
+	AevonVisit	visit = {.tier = AEVON_TIER_1D,.from = low,.until = high,.as_of = DT_NOEND};
+	int64		events = 0;
+
+	visit.series_key = aevon_store_find_series(slice->store, &totals);
+	if (visit.series_key == 0)
+		return 0;
+	if (low != AEVON_WINDOW_MIN)
+		visit.from = aevon_window_of(low, minutes);
+	if (high != AEVON_WINDOW_MAX)
+		visit.until = aevon_window_of(high - 1, minutes) + 1;
+	aevon_store_visit(slice->store, &visit, count_state, &events);
+	return events;
+}
+
+static void
+count_state(void *context, int64 window, const AevonPartial *partial)
+{
+	int64	   *events = context;
+
+	*events += partial->event_count;
 }
 
 /* Each combination of the values that pass, and what is folded together. */

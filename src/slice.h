@@ -88,6 +88,14 @@ typedef struct AevonSliceSeries
 extern AevonSliceSeries *aevon_slice_list_series(AevonSlice *slice, int *count);
 
 /*
+ * Would the answer for the minutes [low, high) better be read from the subject's
+ * events than from these series?  Then how many events may be looked at before
+ * that turns out wrong (they may be of other types); else 0.  The series of
+ * totals says how many there are.
+ */
+extern int64 aevon_slice_log_budget(AevonSlice *slice, int64 low, int64 high);
+
+/*
  * A group for people: its values by name; of what is folded together also
  * "__other__": true.  palloc'd; {} for NULL.
  */

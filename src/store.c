@@ -233,6 +233,23 @@ aevon_store_list_series(AevonStore *store, const AevonSeriesRange *range,
 	index_endscan(scan);
 }
 
+int
+aevon_store_count_series(AevonStore *store, const AevonSeriesRange *range, int limit)
+{
+	int			nkeys = range->subject_key != 0 ? 4 : 3;
+	IndexScanDesc scan = index_beginscan(store->series.heap, store->series.index,
+										 store->snapshot, nkeys, 0);
+	ScanKeyData keys[4];
+	int			count = 0;
+
+	set_series_keys(keys, range);
+	index_rescan(scan, keys, nkeys, NULL, 0);
+	while (count < limit && index_getnext_tid(scan, ForwardScanDirection) != NULL)
+		count++;
+	index_endscan(scan);
+	return count;
+}
+
 void
 aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor visitor,
 				  void *context)

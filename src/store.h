@@ -125,6 +125,9 @@ typedef struct AevonSeriesRange
 extern void aevon_store_list_series(AevonStore *store, const AevonSeriesRange *range,
 									AevonSeriesVisitor visitor, void *context);
 
+/* How many series that are, at most `limit`; without looking whether they are visible. */
+extern int	aevon_store_count_series(AevonStore *store, const AevonSeriesRange *range, int limit);
+
 /*
  * Give every state of the series in the windows [from, until) to the visitor,
  * in no order: one window's, or the merged state of several that belong to the
