@@ -27,5 +27,15 @@ ROLLBACK;
 SELECT aevon_ingest('keys', 'p0', 'e3', 'key', '2021-06-01 13:00+00', '{"n": 3}');
 SELECT * FROM findings();
 
+-- what an aborted transaction left is stepped over, however often it is met
+BEGIN;
+SELECT count(aevon_ingest('keys', 'p' || i % 2, 'again' || i, 'key', '2021-06-02 10:00+00', '{}'))
+FROM generate_series(1, 100) i;
+ROLLBACK;
+SELECT count(aevon_ingest('keys', 'p' || i % 2, 'again' || i, 'key', '2021-06-02 10:00+00', '{}'))
+FROM generate_series(1, 100) i;
+SELECT * FROM findings();
+SELECT * FROM findings();
+
 DROP FUNCTION findings;
 DROP VIEW log_of;
