@@ -243,7 +243,7 @@ aevon_quantiles_check(const AevonQuantiles *quantiles)
 static void
 list_bins(const AevonQuantiles *quantiles, BinList *list)
 {
-	AevonQuantileBin *bins = list->stack;
+	AevonQuantileBin *bins;
 	int			n = 0;
 
 	list->allocated = NULL;
@@ -251,7 +251,8 @@ list_bins(const AevonQuantiles *quantiles, BinList *list)
 	if (quantiles->counts == NULL && quantiles->encoded == NULL)
 		return;
 	if (quantiles->count > STACK_BINS)
-		bins = list->allocated = palloc(quantiles->count * sizeof(AevonQuantileBin));
+		list->allocated = palloc(quantiles->count * sizeof(AevonQuantileBin));
+	bins = list->allocated != NULL ? list->allocated : list->stack;
 	list->bins = bins;
 	if (quantiles->encoded != NULL)
 	{
@@ -433,13 +434,13 @@ key_of(const AevonDecimal *value)
 {
 	int128		mantissa;
 	int			exponent;
-	int32		index;
 
 	aevon_decimal_leading(value, &mantissa, &exponent);
-	if (mantissa == 0)
-		return 0;
-	index = index_of(mantissa < 0 ? -(uint128) mantissa : (uint128) mantissa, exponent);
-	return mantissa < 0 ? -(index + KEY_OF_ONE) : index + KEY_OF_ONE;
+	if (mantissa > 0)
+		return index_of((uint128) mantissa, exponent) + KEY_OF_ONE;
+	if (mantissa < 0)
+		return -(index_of(-(uint128) mantissa, exponent) + KEY_OF_ONE);
+	return 0;
 }
 
 static int32
