@@ -88,6 +88,7 @@ demo:
 bench:
 	@$(call ready,bench)
 	@tools/staged.sh bench/run.sh
+	@bench/readme.sh
 
 lint:
 	@tools/setup.sh lint

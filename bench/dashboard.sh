@@ -6,7 +6,7 @@
 # BENCH_CALLS (200), BENCH_CLIENTS (100).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. tools/cluster.sh
+. tools/bench.sh
 
 events=${BENCH_EVENTS:-5000000}
 seconds=${BENCH_SECONDS:-4}
@@ -17,19 +17,6 @@ ends='2026-07-01 09:17:23.456789+00'
 five_minutes=5200
 tail=500 # aevon.tail_target_events: what a running worker leaves
 step="interval '30 days' / $events"
-
-results=$TMPDIR/results/results-dashboard.md
-mkdir -p "$TMPDIR/results"
-settings=(shared_buffers=6GB max_wal_size=32GB min_wal_size=2GB checkpoint_timeout=1h
-	autovacuum=off work_mem=64MB maintenance_work_mem=512MB jit=off max_connections=200
-	aevon.max_workers=0 aevon.max_future=-1)
-
-export PGOPTIONS="-c client_min_messages=warning"
-sql() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }
-report() { printf '%s\n' "$@" | tee -a "$results"; }
-median() { sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
-percentile() { sort -n | awk -v p="$1" '{v[NR] = $1} END {i = int(p * NR); if (i < p * NR) i++; print v[i]}'; }
-calc() { awk "BEGIN {printf \"$1\", $2}"; }
 
 # ---------------------------------------------------------------------------
 # The questions.  NAME | range | what, with one statement for each system.
@@ -109,7 +96,7 @@ fill() {
 		ingest "$at" "$last" "'$ends'::timestamptz - ($events - $at) * ($step)" "$step"
 		sql -c "SELECT event_count FROM aevon_sweep()" >/dev/null
 		at=$((last + 1))
-		echo "bench: $((at - 1)) of $events events" >&2
+		progress "$((at - 1)) of $events events"
 	done
 	sql -c "CALL dashboard.roll_up()" -c "VACUUM ANALYZE" -c "CHECKPOINT" >/dev/null
 }
@@ -173,8 +160,7 @@ check() {
 			;;
 		esac
 		if [ "$wrong" != 1 ]; then
-			echo "bench: the answer to $question is not what a recount says" >&2
-			exit 1
+			fail "the answer to $question is not what a recount says"
 		fi
 	done
 }
@@ -184,18 +170,7 @@ check() {
 # ---------------------------------------------------------------------------
 # inside SYSTEM QUESTION CALLS: median inside the server, ms
 inside() {
-	sql -c "SELECT dashboard.median_ms(\$q\$$(statement "$1" "$2")\$q\$, $3)"
-}
-
-# at_clients SYSTEM QUESTION CLIENTS: p50 and p95 of latency, ms
-at_clients() {
-	local dir=$TMPDIR/latency
-
-	rm -rf "$dir" && mkdir "$dir"
-	statement "$1" "$2" >"$dir/script"
-	(cd "$dir" && pgbench -n -M prepared -c "$3" -j 2 -T "$seconds" -l -f script bench >/dev/null 2>&1)
-	cat "$dir"/pgbench_log.* | awk '{print $3 / 1000}' >"$dir/all"
-	echo "$(percentile 0.5 <"$dir/all") $(percentile 0.95 <"$dir/all")"
+	sql -c "SELECT timing.median_ms(\$q\$$(statement "$1" "$2")\$q\$, $3)"
 }
 
 # Private memory of all backends while `clients` ask, MB
@@ -214,29 +189,12 @@ memory() {
 	echo $((total / 1024))
 }
 
-cluster_start "${settings[@]}"
-createdb bench
-export PGDATABASE=bench
-sql -c "CREATE EXTENSION aevon" -f bench/dashboard.sql -c "CALL dashboard.define_rules()"
-sql <<-'EOS'
-	CREATE FUNCTION dashboard.median_ms(question text, calls integer) RETURNS numeric LANGUAGE plpgsql AS $$
-	DECLARE
-		began timestamptz;
-		times double precision[] := '{}';
-	BEGIN
-		EXECUTE 'PREPARE question AS ' || question;
-		FOR i IN 1 .. calls LOOP
-			began := clock_timestamp();
-			EXECUTE 'EXECUTE question';
-			times := times || extract(epoch FROM clock_timestamp() - began)::double precision * 1000;
-		END LOOP;
-		DEALLOCATE question;
-		RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) FROM unnest(times) t)::numeric(12, 3);
-	END
-	$$;
-EOS
+bench_results results-dashboard
+bench_start work_mem=64MB
+bench_timer
+sql -f bench/dashboard.sql -c "CALL dashboard.define_rules()"
 report "# The dashboard's questions" "" \
-	"$events executions in 30 days, 500 rules, written by bench/dashboard.sh on $(nproc) cores (load before the run: $(cut -d' ' -f1 /proc/loadavg)), PostgreSQL $(sql -c 'SHOW server_version' | cut -d' ' -f1), $(date -u +%F)." \
+	"$events executions in 30 days, 500 rules, written by bench/dashboard.sh: $(machine)" \
 	"The last 25 minutes have the real rate, $five_minutes in five minutes. The last $tail are not swept, which is what a running worker leaves (aevon.tail_target_events); nothing is stale. Every answer of Aevon was first compared with a recount of the raw table: percentiles within 1 %, all else exactly."
 fill
 swept=$(last_minutes | median)
@@ -247,8 +205,8 @@ for question in "${questions[@]}"; do
 	day=$(inside day "$question" 20)
 	hour=$(inside hour "$question" 10)
 	raw=$(inside raw "$question" 1)
-	read -r own50 own95 <<<"$(at_clients aevon "$question" "$clients")"
-	read -r hour50 hour95 <<<"$(at_clients hour "$question" "$clients")"
+	read -r own50 own95 _ <<<"$(statement aevon "$question" | at_clients "$clients")"
+	read -r hour50 hour95 _ <<<"$(statement hour "$question" | at_clients "$clients")"
 	report "| $(title_of "$question") | $own | $day | $hour | $raw | $(calc %.1f "$own50") / $(calc %.1f "$own95") | $(calc %.0f "$hour50") / $(calc %.0f "$hour95") | $(calc %.2f "$own95 / $hour95") |"
 done
 report "" "The roll-ups are wrong at the ends of a range (whole hours or days only), average percentiles, and lack what came since they were made." \

@@ -12,7 +12,7 @@
 # BENCH_LINKED (1000000).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. tools/cluster.sh
+. tools/bench.sh
 
 parts=${BENCH_PARTS:-snapshot as_of daily voids chain}
 series=${BENCH_SERIES:-10000}
@@ -22,22 +22,10 @@ calls=${BENCH_CALLS:-1000}
 voids=${BENCH_VOIDS:-100000}
 linked=${BENCH_LINKED:-1000000}
 
-results=$TMPDIR/results/results-history.md
-mkdir -p "$TMPDIR/results"
-settings=(shared_buffers=4GB max_wal_size=32GB min_wal_size=2GB checkpoint_timeout=1h
-	autovacuum=off work_mem=256MB jit=off aevon.max_workers=0 aevon.max_future=-1)
-
-export PGOPTIONS="-c client_min_messages=warning"
-sql() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }
-report() { printf '%s\n' "$@" | tee -a "$results"; }
-median() { sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
-calc() { awk "BEGIN {printf \"$1\", $2}"; }
-
 start() {
-	cluster_start "${settings[@]}"
-	createdb bench
-	export PGDATABASE=bench
-	sql -c "CREATE EXTENSION aevon" -f bench/stream.sql -c "CALL bench.define_rules('t')"
+	bench_start
+	bench_timer
+	sql -f bench/stream.sql -c "CALL bench.define_rules('t')"
 }
 
 # ---------------------------------------------------------------------------
@@ -116,24 +104,10 @@ fill() {
 	sql -c "DROP VIEW bench.arriving" -c "DROP TABLE bench.staging" -c "VACUUM ANALYZE" -c "CHECKPOINT"
 }
 
-make_timer() {
-	sql <<-'EOS'
-		-- median time of the question inside the server, microseconds; its plan is kept
-		CREATE FUNCTION bench.median_us(who text, back_then timestamptz, calls integer) RETURNS numeric LANGUAGE plpgsql AS $$
-		DECLARE
-			began timestamptz;
-			times double precision[] := '{}';
-		BEGIN
-			FOR i IN 1 .. calls LOOP
-				began := clock_timestamp();
-				PERFORM FROM aevon_windows('t', who, 'amount', '2026-01-01 00:00:07.123456',
-					'2026-01-30 23:59:41.654321', as_of => back_then);
-				times := times || extract(epoch FROM clock_timestamp() - began)::double precision * 1000000;
-			END LOOP;
-			RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) FROM unnest(times) t)::numeric(12, 1);
-		END
-		$$;
-	EOS
+# plain_us SUBJECT AS_OF CALLS (SQL): median time of the question inside the server, us
+plain_us() {
+	sql -c "SELECT p50 FROM timing.percentiles_us(\$q\$SELECT * FROM aevon_windows('t', $1, 'amount', '2026-01-01 00:00:07.123456',
+		'2026-01-30 23:59:41.654321', as_of => $2)\$q\$, $3)"
 }
 
 # log_of SUBJECT (SQL): its events in the log, as a FROM clause and a condition to go on with
@@ -157,8 +131,7 @@ check() {
 			AND ingested_at <= coalesce($2, 'infinity'::timestamptz)
 			AND occurred_at >= '2026-01-01 00:00:07.123456' AND occurred_at < '2026-01-30 23:59:41.654321')")
 	if [ "$same" != t ]; then
-		echo "bench: as of $2, $1 is not what a recount says" >&2
-		exit 1
+		fail "as of $2, $1 is not what a recount says"
 	fi
 }
 
@@ -174,7 +147,6 @@ bench_as_of() {
 
 	start
 	fill
-	make_timer
 	report "" "## As of: $events events that arrived over 30 days, 5 % up to 3 days late" "" \
 		"| subject | its events | plain, us | an hour ago | a day ago | 20 days ago | times plain | events opened |" "|---|--:|--:|--:|--:|--:|--:|--:|"
 	for subject in "'u60'" "'u0'" "'u5000'" "NULL"; do
@@ -185,13 +157,13 @@ bench_as_of() {
 			times=$((calls / 50))
 		fi
 		check "$subject" NULL
-		plain=$(sql -c "SELECT bench.median_us($subject, NULL, $calls)")
+		plain=$(plain_us "$subject" NULL "$calls")
 		count=$(sql -c "SELECT event_count FROM aevon_windows('t', $subject, 'calls')")
 		: >"$TMPDIR/times"
 		for back in '1 hour' '1 day' '20 days'; do
 			at="('2026-01-31'::timestamptz - interval '$back')"
 			check "$subject" "$at"
-			took=$(sql -c "SELECT bench.median_us($subject, $at, $times)")
+			took=$(plain_us "$subject" "$at" "$times")
 			echo "$took $(calc %.1f "$took / $plain") $(opened "$subject" "$at")" >>"$TMPDIR/times"
 		done
 		report "| $name ($(calc %.2f "$count * 100 / $events") %) | $count | $plain | $(awk '{printf "%s%s", sep, $1; sep = " | "}' "$TMPDIR/times") | $(awk '{printf "%s%s", sep, $2; sep = ", "}' "$TMPDIR/times") | $(awk '{printf "%s%s", sep, $3; sep = ", "}' "$TMPDIR/times") |"
@@ -206,12 +178,7 @@ bench_as_of() {
 # 3. Daily metrics: one rule, 60 days of so many series, a third of them twice.
 # ---------------------------------------------------------------------------
 # took_us QUERY: the median time of its calls inside the server, microseconds
-took_us() {
-	sql -v query="$1" -v calls="$calls" <<-'EOS'
-		SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY bench.took_us(:'query'))::numeric(12, 0)
-		FROM generate_series(1, :calls);
-	EOS
-}
+took_us() { sql -c "SELECT round(p50) FROM timing.percentiles_us(\$q\$$1\$q\$, $calls)"; }
 
 bench_daily() {
 	local some days_there snapshots whole one events view
@@ -222,16 +189,6 @@ bench_daily() {
 	for some in "$((series / 10))" "$series"; do
 		start
 		sql -c "SELECT aevon_drop_rule(r, 't') FROM unnest('{calls,least,most}'::text[]) r" >/dev/null
-		sql <<-'EOS'
-			CREATE FUNCTION bench.took_us(query text) RETURNS double precision LANGUAGE plpgsql VOLATILE AS $$
-			DECLARE
-				began timestamptz := clock_timestamp();
-			BEGIN
-				EXECUTE query;
-				RETURN extract(epoch FROM clock_timestamp() - began)::double precision * 1000000;
-			END
-			$$;
-		EOS
 		change "$some" 0 60
 		snapshot >/dev/null
 		change "$((some / 3))" 0 60
@@ -258,7 +215,7 @@ time_reads() {
 
 	for subject in "NULL" "'u0'" "'u60'"; do
 		check "$subject" NULL
-		cells="$cells | $(sql -c "SELECT round(bench.median_us($subject, NULL, 21) / 1000, 2)")"
+		cells="$cells | $(calc %.2f "$(plain_us "$subject" NULL 21) / 1000")"
 	done
 	report "| $1$cells |"
 }
@@ -270,7 +227,6 @@ bench_voids() {
 		start
 		sql -c "CALL bench.ingest('t', 1, $((voids * share)), $((voids * share)) / (30 * 86400.0), '2026-01-01', 0.05, '3 days', 10000)" \
 			-c "SELECT event_count FROM aevon_sweep()" -c "VACUUM ANALYZE" >/dev/null
-		make_timer
 		report "" "## $voids of $((voids * share)) events voided since the last sweep" "" \
 			"| | the tenant, ms | u0 (4.6 %) | u60 (0.1 %) |" "|---|--:|--:|--:|"
 		time_reads "before"
@@ -324,9 +280,9 @@ bench_chain() {
 	cluster_stop
 }
 
-report "# History: results" "" \
-	"$(date -u +%Y-%m-%d), $(nproc) cores, $(awk '/^MemTotal/ {printf "%.0f", $2 / 1048576}' /proc/meminfo) GiB, $(postgres --version)." "" \
-	"By \`BENCH_ONLY=history make bench\` (\`bench/history.sh\`): a throw-away cluster with \`${settings[*]:0:3}\`, no autovacuum," \
+bench_results results-history
+report "# History: results" "" "$(machine)" "" \
+	"By \`BENCH_ONLY=history make bench\` (\`bench/history.sh\`): a throw-away cluster with \`${bench_settings[*]:0:3}\`, no autovacuum," \
 	"client and server on the same cores. Streams: \`bench/stream.sql\`, four rules that share a measure. Compare ratios, not" \
 	"absolute values."
 for part in $parts; do

@@ -37,7 +37,7 @@ bench_results results-memory
 report "# Memory of the worker over a backlog" "" "By \`BENCH_ONLY=memory make bench\` (\`bench/memory.sh\`): $(machine)" "" \
 	"| backlog | written by | peak private memory, MB | drained in, s |" "|--:|---|--:|--:|"
 for how in many one; do
-	bench_start
+	bench_start aevon.snapshot_interval=1h
 	sql -f bench/stream.sql -c "CALL bench.define_rules('t')"
 	chunk=50000
 	[ "$how" = many ] || chunk=$backlog

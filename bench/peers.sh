@@ -16,7 +16,7 @@
 #   BENCH_SECONDS=2        length of a run of pgbench
 #   BENCH_CALLS=500        calls of a question inside the server
 #   BENCH_BULK=1000000     events of a round of part bulk
-#   BENCH_DENSE="500000 50000", BENCH_SPARSE=200000   events of a sweep
+#   BENCH_DENSE="500000 50000", BENCH_SPARSE=100000   events of a sweep
 #   BENCH_MINUTES=30       length of part steady
 # A try of everything in a few minutes: BENCH_EVENTS=100000 BENCH_SMALLER=50000
 # BENCH_ROUNDS=3 BENCH_SECONDS=1 BENCH_BULK=50000 BENCH_DENSE="50000 20000" BENCH_SPARSE=20000.
@@ -37,7 +37,7 @@ seconds=${BENCH_SECONDS:-2}
 calls=${BENCH_CALLS:-500}
 bulk_events=${BENCH_BULK:-1000000}
 read -r -a dense <<<"${BENCH_DENSE:-500000 50000}"
-sparse=${BENCH_SPARSE:-200000}
+sparse=${BENCH_SPARSE:-100000}
 minutes=${BENCH_MINUTES:-30}
 
 data=$TMPDIR/data
@@ -73,7 +73,8 @@ in_turns() {
 # wal_position: bytes of WAL written so far
 wal_position() { sql -c "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')"; }
 
-results=$data/parts.md
+# what there is of a run that fails comes back as that
+bench_results partial
 bench_start
 for part in $parts; do
 	progress "part $part"

@@ -6,23 +6,12 @@
 # (200), BENCH_CLIENTS (100).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. tools/cluster.sh
+. tools/bench.sh
 
 sizes=${BENCH_SIZES:-1000 20000 100000}
 seconds=${BENCH_SECONDS:-4}
 calls=${BENCH_CALLS:-200}
 clients=${BENCH_CLIENTS:-100}
-
-results=$TMPDIR/results/results-projects.md
-mkdir -p "$TMPDIR/results"
-settings=(shared_buffers=4GB max_wal_size=16GB checkpoint_timeout=1h autovacuum=off work_mem=64MB jit=off
-	max_connections=200 aevon.max_workers=0 aevon.max_future=-1)
-
-export PGOPTIONS="-c client_min_messages=warning"
-sql() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }
-report() { printf '%s\n' "$@" | tee -a "$results"; }
-percentile() { sort -n | awk -v p="$1" '{v[NR] = $1} END {i = int(p * NR); if (i < p * NR) i++; print v[i]}'; }
-calc() { awk "BEGIN {printf \"$1\", $2}"; }
 
 questions=(total member task month)
 
@@ -85,54 +74,27 @@ check() {
 	local question=$1 project=$2
 
 	if [ "$(sql -c "SELECT count(*) FROM (SELECT key, hours FROM ($(statement aevon "$question" "$project")) a FULL JOIN ($(statement fly "$question" "$project")) f USING (key, hours) WHERE a.key IS NULL OR f.key IS NULL) d")" != 0 ]; then
-		echo "bench: the answer to $question of $project is not what SQL on the fly says" >&2
-		exit 1
+		fail "the answer to $question of $project is not what SQL on the fly says"
 	fi
 }
 
 inside() {
-	sql -c "SELECT projects.median_ms(\$q\$$(statement "$1" "$2" "$3")\$q\$, $calls)"
+	sql -c "SELECT timing.median_ms(\$q\$$(statement "$1" "$2" "$3")\$q\$, $calls)"
 }
 
-# at_clients SYSTEM QUESTION PROJECT: p50 of latency, ms
-at_clients() {
-	local dir=$TMPDIR/latency
-
-	rm -rf "$dir" && mkdir "$dir"
-	statement "$1" "$2" "$3" >"$dir/script"
-	(cd "$dir" && pgbench -n -M prepared -c "$clients" -j 2 -T "$seconds" -l -f script bench >/dev/null 2>&1)
-	cat "$dir"/pgbench_log.* | awk '{print $3 / 1000}' | percentile 0.5
-}
-
-cluster_start "${settings[@]}"
-createdb bench
-export PGDATABASE=bench
+bench_results results-projects
+bench_start work_mem=64MB
+bench_timer
 sql <<-'EOS'
-	CREATE EXTENSION aevon;
 	CREATE SCHEMA projects;
 	CREATE TABLE projects.entries (project text COLLATE "C", member text COLLATE "C", task text COLLATE "C",
 		billable boolean, day date, hours numeric);
 	SELECT aevon_define_rule('hours', 'time_entry', '{sum,count}', value => 'hours', tenant => 'org',
 		dimensions => '{"member": "$.member", "task": "$.task", "billable": "$.billable"}', rollups => '{member}');
-	CREATE FUNCTION projects.median_ms(question text, calls integer) RETURNS numeric LANGUAGE plpgsql AS $$
-	DECLARE
-		began timestamptz;
-		times double precision[] := '{}';
-	BEGIN
-		EXECUTE 'PREPARE question AS ' || question;
-		FOR i IN 1 .. calls LOOP
-			began := clock_timestamp();
-			EXECUTE 'EXECUTE question';
-			times := times || extract(epoch FROM clock_timestamp() - began)::double precision * 1000;
-		END LOOP;
-		DEALLOCATE question;
-		RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) FROM unnest(times) t)::numeric(12, 3);
-	END
-	$$;
 EOS
 fill
 report "# Roll-ups of time entries" "" \
-	"By \`BENCH_ONLY=projects make bench\` (\`bench/projects.sh\`), $(date -u +%F), $(nproc) cores (load before the run: $(cut -d' ' -f1 /proc/loadavg)), $(postgres --version). 20 members, 10 tasks, billable or not, over a year;" \
+	"By \`BENCH_ONLY=projects make bench\` (\`bench/projects.sh\`), $(machine) 20 members, 10 tasks, billable or not, over a year;" \
 	"one entry of each project is voided and entered anew, unswept. The same questions on a table with an index on (project, day)." \
 	"" "| entries | question | inside the server, ms: Aevon | SQL on the fly | ratio | $clients clients, p50 ms: Aevon | SQL on the fly |" "|--:|---|--:|--:|--:|--:|--:|"
 for size in $sizes; do
@@ -140,7 +102,7 @@ for size in $sizes; do
 		check "$question" "project-$size"
 		own=$(inside aevon "$question" "project-$size")
 		fly=$(inside fly "$question" "project-$size")
-		report "| $size | $(title_of "$question") | $own | $fly | $(calc %.1f "$fly / $own") | $(calc %.1f "$(at_clients aevon "$question" "project-$size")") | $(calc %.1f "$(at_clients fly "$question" "project-$size")") |"
+		report "| $size | $(title_of "$question") | $own | $fly | $(calc %.1f "$fly / $own") | $(calc %.1f "$(statement aevon "$question" "project-$size" | at_clients "$clients" | cut -d " " -f 1)") | $(calc %.1f "$(statement fly "$question" "project-$size" | at_clients "$clients" | cut -d " " -f 1)") |"
 	done
 done
 cluster_stop

@@ -4,21 +4,11 @@
 # the result.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. tools/cluster.sh
+. tools/bench.sh
 
 events=${BENCH_SIZES_EVENTS:-1000000}
-results=$TMPDIR/results/results-sizes.md
 
 
-export PGOPTIONS="-c client_min_messages=warning"
-sql() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }
-report() { printf '%s\n' "$@" | tee -a "$results"; }
-
-# fresh DATABASE: an empty one
-fresh() {
-	createdb "$1"
-	export PGDATABASE=$1
-}
 
 # measure NAME: a column of the table, for what this database holds
 measure() {
@@ -35,9 +25,8 @@ measure() {
 
 # The sample log, with the members and rules that the demo gives it.
 sample() {
-	fresh sample
+	bench_database sample
 	sql >/dev/null <<-'EOS'
-		CREATE EXTENSION aevon;
 		SELECT aevon_define_rule('requests', 'http.request', '{count}'),
 			aevon_define_rule('bytes', 'http.request', '{sum,max,avg}', value => 'bytes'),
 			aevon_define_rule('errors', 'http.request', '{count}', filter => '$.status >= 400');
@@ -60,8 +49,8 @@ sample() {
 stream() {
 	local at=1
 
-	fresh "$(echo "$1" | tr -c 'a-z\n' _)"
-	sql -c "CREATE EXTENSION aevon" -f bench/stream.sql -c "CALL bench.define_rules('t')"
+	bench_database "$(echo "$1" | tr -c 'a-z\n' _)"
+	sql -f bench/stream.sql -c "CALL bench.define_rules('t')"
 	while [ "$at" -le "$events" ]; do
 		sql -c "CALL bench.ingest('t', $at, $((at + 49999)), $2, '2026-01-01', $3, '$4')"
 		sql -c "SELECT event_count FROM aevon_sweep()" >/dev/null
@@ -77,9 +66,9 @@ stream sparse 17 0 "1 hour"
 stream late 17 0.05 "3 days"
 cluster_stop
 
-mkdir -p "$TMPDIR/results"
+bench_results results-sizes
 report "# Row sizes: results" "" \
-	"$(date -u +%Y-%m-%d), $(postgres --version)." "" \
+	"$(machine)" "" \
 	"By \`BENCH_ONLY=sizes make bench\` (\`bench/sizes.sh\`). The sample is \`test/data/apache_access_log.gz\` with the demo's three" \
 	"rules. The streams have 10,000 skewed principals and four rules that share a measure: dense 417 events a second, sparse 17," \
 	"late 17 of which 5 % come up to three days late. Bytes per event are the size of the relation divided by the events." ""

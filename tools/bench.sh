@@ -22,9 +22,10 @@
 
 export PGOPTIONS="-c client_min_messages=warning"
 bench_began=$(date +%s)
+bench_load=$(cut -d ' ' -f 1 /proc/loadavg)
 bench_settings=(shared_buffers=6GB max_wal_size=32GB min_wal_size=2GB checkpoint_timeout=1h
 	autovacuum=off work_mem=256MB maintenance_work_mem=512MB jit=off max_connections=200
-	aevon.max_workers=0 aevon.max_future=-1)
+	aevon.max_workers=0 aevon.snapshot_interval=0 aevon.max_future=-1)
 
 bench_results() {
 	mkdir -p "$TMPDIR/results"
@@ -47,7 +48,7 @@ progress() {
 }
 
 machine() {
-	echo "$(date -u +%F), $(nproc) cores ($(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo)), $(awk '/^MemTotal/ {printf "%.0f", $2 / 1048576}' /proc/meminfo) GiB, load before the run $(cut -d' ' -f1 /proc/loadavg), $(postgres --version | sed 's/^postgres (PostgreSQL)/PostgreSQL/')."
+	echo "$(date -u +%F), $(nproc) cores ($(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo)), $(awk '/^MemTotal/ {printf "%.0f", $2 / 1048576}' /proc/meminfo) GiB, load before the run $bench_load, $(postgres --version | sed 's/^postgres (PostgreSQL)/PostgreSQL/')."
 }
 
 bench_start() {
@@ -75,7 +76,7 @@ bench_timer() {
 					began timestamptz;
 					times double precision[] := '{}';
 				BEGIN
-					FOR i IN -1 .. calls LOOP
+					FOR i IN CASE WHEN calls > 10 THEN -1 ELSE 1 END .. calls LOOP
 						began := clock_timestamp();
 						PERFORM %s;
 						IF i >= 1 THEN

@@ -24,7 +24,6 @@ bench_costs() {
 	done >"$data/created"
 	created=$(of created)
 	worker_on
-	sleep 2
 	pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE backend_type ILIKE 'aevon worker%' AND datname = current_database()")
 	ingest_at 1000 $((long + 2))
 	sleep 1

@@ -51,7 +51,7 @@ END
 $$;
 
 -- The ancestor: text keys, a unique sequence, an index for tails, and buckets of
--- a minute that its service upserts row by row.
+-- a minute, a row for each rule, that its service upserts one by one.
 CREATE SCHEMA ancestor;
 CREATE TABLE ancestor.events (
 	tenant      text NOT NULL,
@@ -68,13 +68,11 @@ CREATE INDEX events_tail ON ancestor.events (tenant, principal, type, seq);
 CREATE TABLE ancestor.buckets (
 	tenant      text NOT NULL,
 	principal   text NOT NULL,
-	type        text NOT NULL,
+	rule        text NOT NULL,
 	minute      timestamptz NOT NULL,
 	event_count bigint NOT NULL,
-	sum         numeric NOT NULL,
-	min         numeric NOT NULL,
-	max         numeric NOT NULL,
-	PRIMARY KEY (tenant, principal, type, minute)
+	value       numeric NOT NULL,
+	PRIMARY KEY (tenant, principal, rule, minute)
 ) WITH (fillfactor = 70);
 CREATE TABLE ancestor.cursor (seq bigint NOT NULL);
 INSERT INTO ancestor.cursor VALUES (0);

@@ -5,7 +5,7 @@
 growth_round() {
 	export PGDATABASE=$1
 	sql -c "CALL bench.stage($growth_next, $((growth_next + 19999)), 400, 0)" \
-		-c "UPDATE bench.staging SET occurred_at = occurred_at + interval '28 days' - interval '7500000 seconds'" \
+		-c "UPDATE bench.staging SET occurred_at = occurred_at + interval '28 days' - interval '2250000000 seconds'" \
 		-c "SELECT * FROM aevon_ingest_from('bench.staging')" -c "DROP TABLE bench.staging" >/dev/null
 	own_sweep >>"$data/growth.$1"
 }
@@ -16,7 +16,7 @@ bench_growth() {
 	need_data small
 	need_data large
 	for round in $(seq 0 $((rounds * 2))); do
-		growth_next=$((3000000000 + round * 20000))
+		growth_next=$((900000000000 + round * 20000))
 		in_turns "$round" "growth_round small" "growth_round large"
 		# the first one warms up
 		[ "$round" != 0 ] || rm "$data/growth.small" "$data/growth.large"

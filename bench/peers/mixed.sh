@@ -1,7 +1,8 @@
 # mixed: reads (30 d unaligned, a principal at random, four clients, 400 a second in
 # all) while eight clients ingest at half the rate that they reach alone and the
-# worker sweeps, with its settings as they come; against the same reads on a quiet
-# database.  Quiet and busy take turns.
+# worker sweeps, with its settings as they come (but for snapshots, of which a new log
+# has a month's to make); against the same reads on a quiet database.  Quiet and busy
+# take turns.
 
 # reads_meanwhile FILE: latencies, ms
 reads_meanwhile() {
@@ -16,7 +17,7 @@ reads_meanwhile() {
 
 worker_on() {
 	sql -c "ALTER SYSTEM SET aevon.max_workers = 4" -c "SELECT pg_reload_conf()" >/dev/null
-	until [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE backend_type ILIKE 'aevon worker%' AND datname = current_database()")" = 1 ]; do
+	until [ "$(sql -c "SELECT count(*) FROM aevon.workers WHERE database = current_database() AND state = 'idle' AND last_sweep_at IS NOT NULL")" = 1 ]; do
 		sleep 0.2
 	done
 }
@@ -45,7 +46,6 @@ bench_mixed() {
 	most=$(column mixed.most 1)
 	half=$(calc %d "$most / 2")
 	worker_on
-	sleep 2
 	for round in $(seq "$rounds"); do
 		reads_meanwhile mixed.quiet
 		swept=$(sql -c "SELECT coalesce(sum(event_count), 0) FROM aevon.sweeps")

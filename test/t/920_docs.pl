@@ -323,6 +323,9 @@ sub check_recorded_figures
 	my ($table) = slurp_file('bench/results-sizes.md') =~ /^(\| \|.*)\z/ms;
 
 	ok(index($text{'docs/design.md'}, $table) >= 0, 'docs/design.md shows the recorded row sizes');
+	my $summary = slurp_file('bench/summary.md');
+	ok(index($text{'README.md'}, "<!-- figures -->\n$summary<!-- /figures -->") >= 0,
+		'README.md shows the recorded summary');
 	return;
 }
 
