@@ -13,7 +13,7 @@ steady_sample() {
 	since=$(date +%s)
 	most=$(for ((i = 0; i < 10; i++)); do
 		sleep "$(calc %.1f "$1 / 10")"
-		sql -c "SELECT aevon_state('10000000') ->> 'tail_events'"
+		sql -c "SELECT max(tail_events) FROM aevon.status"
 	done | sort -n | tail -n 1)
 	p95=$(cat "$TMPDIR"/steady/pgbench_log.* | awk -v since="$since" '$5 >= since {print $3 / 1000}' | percentile 0.95)
 	echo "$(($(date +%s) - steady_began)) $most $p95 $(calc %.1f "$(bucket_bytes) / 1048576")"
@@ -44,7 +44,7 @@ bench_steady() {
 		progress "steady: $(tail -n 1 "$data/steady.dat")"
 	done
 	wait $! || fail "pgbench: $(cat "$TMPDIR/ingest.out")"
-	until [ "$(sql -c "SELECT aevon_state('10000000') ->> 'tail_events'")" = 0 ]; do
+	until [ "$(sql -c "SELECT max(tail_events) FROM aevon.status")" = 0 ]; do
 		sleep 0.5
 	done
 	worker_off
