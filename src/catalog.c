@@ -4,12 +4,14 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "storage/bufmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -17,6 +19,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "refetch.h"
 #include "shmem.h"
 
 #define MAX_PARAMETERS 16
@@ -85,6 +88,7 @@ static Oid	relation_oids[AEVON_RELATION_COUNT];
 static Oid	owner_oid = InvalidOid;
 static SPIPlanPtr plans[AEVON_QUERY_COUNT];
 
+static int64 generation_of(Relation relation, HeapTuple row);
 static Oid	find_relation(AevonRelation which);
 static void watch_relations(void);
 static void forget_relations(Datum argument, Oid relid);
@@ -128,19 +132,32 @@ aevon_catalog_installed(void)
 int64
 aevon_catalog_generation(Snapshot snapshot)
 {
-	Relation	relation = table_open(aevon_catalog_oid(AEVON_GENERATION), AccessShareLock);
-	TableScanDesc scan = table_beginscan(relation, snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	static Oid	known = InvalidOid;
+	static ItemPointerData place;
+	Oid			relid = aevon_catalog_oid(AEVON_GENERATION);
+	Relation	relation = table_open(relid, AccessShareLock);
 	int64		generation = -1;
+	HeapTupleData row;
+	Buffer		buffer;
 
-	if (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	if (known == relid && aevon_refetch_row(relation, &place, snapshot, &row, &buffer))
 	{
-		bool		isnull;
-
-		generation = DatumGetInt64(slot_getattr(slot, Anum_generation_generation, &isnull));
+		generation = generation_of(relation, &row);
+		ReleaseBuffer(buffer);
 	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
+	else
+	{
+		TableScanDesc scan = table_beginscan(relation, snapshot, 0, NULL);
+		HeapTuple	found = heap_getnext(scan, ForwardScanDirection);
+
+		if (found != NULL)
+		{
+			generation = generation_of(relation, found);
+			place = aevon_refetch_place(relation, &found->t_self);
+			known = relid;
+		}
+		table_endscan(scan);
+	}
 	table_close(relation, AccessShareLock);
 	return generation;
 }
@@ -195,6 +212,15 @@ aevon_catalog_open(AevonQuery query, Datum *values)
 		elog(ERROR, "query %d cannot be opened: %s", (int) query,
 			 SPI_result_code_string(SPI_result));
 	return portal;
+}
+
+static int64
+generation_of(Relation relation, HeapTuple row)
+{
+	bool		isnull;
+
+	return DatumGetInt64(heap_getattr(row, Anum_generation_generation,
+									  RelationGetDescr(relation), &isnull));
 }
 
 /* OID of a relation from the cache or the catalogue; InvalidOid if missing. */

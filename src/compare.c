@@ -226,6 +226,9 @@ aevon_compare_write(AevonStore *store, const AevonMeasure *measure, const AevonS
 	int64		series_key = aevon_store_make_series(store, series, &made);
 	const AevonPacked *windows = minutes;
 
+	/* readers know series by their keys, within a generation */
+	if (made)
+		aevon_catalog_bump_generation();
 	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
 	{
 		if (!aevon_tier_kept(tier, measure, series->subject_key, series->dims != NULL))

@@ -5,31 +5,68 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
-#include "executor/tuptable.h"
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "catalog.h"
 #include "cut.h"
+#include "refetch.h"
 
 /* What a null in a stored cut, where somebody put one, is taken for: no event has it. */
 #define NO_STAMP 0
 
 static AevonCheckpoint *lock_checkpoints(AevonQuery query, int *count);
+static void ready_places(Oid relation);
+static bool refetch_checkpoint(Relation relation, Snapshot snapshot, int32 measure_key,
+							   AevonCheckpoint *checkpoint);
+static void search_checkpoints(Relation relation, Snapshot snapshot, const int32 *measure_keys,
+							   int count, AevonCheckpoint *checkpoints);
+static void copy_with_nulls(ArrayType *array, int64 *stamps);
 static int64 stamp_of_xid(TransactionId xid, FullTransactionId next, int64 base);
 static int	compare_stamps(const void *a, const void *b);
 static int	compare_checkpoints(const void *a, const void *b);
-static void checkpoint_from_slot(TupleTableSlot *slot, AevonCheckpoint *checkpoint);
+static void checkpoint_from_row(TupleDesc descriptor, HeapTuple row, AevonCheckpoint *checkpoint);
 static void forbid_prepare(void);
 static void refuse_prepare(XactEvent event, void *argument);
+
+/* Where checkpoints were found last. */
+typedef struct PlaceEntry
+{
+	int32		measure_key;
+	char		status;
+	ItemPointerData place;
+} PlaceEntry;
+
+#define SH_PREFIX places
+#define SH_ELEMENT_TYPE PlaceEntry
+#define SH_KEY_TYPE int32
+#define SH_KEY measure_key
+#define SH_HASH_KEY(table, key) murmurhash32((uint32) (key))
+#define SH_EQUAL(table, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static struct
+{
+	places_hash *by_measure;	/* NULL: none yet */
+	Oid			relation;
+}			places;
 
 /* Does this transaction hold the checkpoints? */
 static bool holding_checkpoints = false;
@@ -66,6 +103,12 @@ aevon_cut_of_snapshot(Snapshot snapshot, int64 base)
 	}
 	qsort(cut->xip, cut->nxip, sizeof(int64), compare_stamps);
 	return cut;
+}
+
+int64
+aevon_cut_oldest_running(Snapshot snapshot, int64 base)
+{
+	return stamp_of_xid(snapshot->xmin, ReadNextFullTransactionId(), base);
 }
 
 AevonCut *
@@ -105,22 +148,19 @@ AevonCut *
 aevon_cut_from_datums(Datum xmax, Datum xip)
 {
 	AevonCut   *cut = palloc(sizeof(AevonCut));
-	ArrayType  *array = DatumGetArrayTypePCopy(xip);
-	Datum	   *elements;
-	bool	   *nulls;
-	int			count;
+	ArrayType  *array = DatumGetArrayTypeP(xip);
 
-	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &elements, &nulls, &count);
 	cut->xmax = DatumGetInt64(xmax);
-	cut->nxip = count;
-	cut->xip = palloc(Max(count, 1) * sizeof(int64));
-	for (int i = 0; i < count; i++)
-		cut->xip[i] = nulls[i] ? NO_STAMP : DatumGetInt64(elements[i]);
-	qsort(cut->xip, cut->nxip, sizeof(int64), compare_stamps);
-	pfree(elements);
-	pfree(nulls);
-	pfree(array);
+	cut->nxip = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	cut->xip = palloc(Max(cut->nxip, 1) * sizeof(int64));
+	if (ARR_HASNULL(array))
+		copy_with_nulls(array, cut->xip);
+	else
+		memcpy(cut->xip, ARR_DATA_PTR(array), cut->nxip * sizeof(int64));
+	if (cut->nxip > 1)
+		qsort(cut->xip, cut->nxip, sizeof(int64), compare_stamps);
+	if (PointerGetDatum(array) != xip)
+		pfree(array);
 	return cut;
 }
 
@@ -153,26 +193,45 @@ aevon_cut_read_checkpoints(Snapshot snapshot, int *count)
 	Relation	relation = table_open(aevon_catalog_oid(AEVON_SWEEP_CHECKPOINTS),
 									  AccessShareLock);
 	TableScanDesc scan = table_beginscan(relation, snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(relation, NULL);
 	int			capacity = 8;
 	AevonCheckpoint *checkpoints = palloc(capacity * sizeof(AevonCheckpoint));
+	HeapTuple	row;
 
 	*count = 0;
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	while ((row = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		if (*count == capacity)
 		{
 			capacity *= 2;
 			checkpoints = repalloc(checkpoints, capacity * sizeof(AevonCheckpoint));
 		}
-		checkpoint_from_slot(slot, &checkpoints[*count]);
+		checkpoint_from_row(RelationGetDescr(relation), row, &checkpoints[*count]);
 		if (checkpoints[*count].measure_key > 0)
 			(*count)++;
 	}
-	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
 	table_close(relation, AccessShareLock);
 	qsort(checkpoints, *count, sizeof(AevonCheckpoint), compare_checkpoints);
+	return checkpoints;
+}
+
+AevonCheckpoint *
+aevon_cut_find_checkpoints(Snapshot snapshot, const int32 *measure_keys, int count)
+{
+	Oid			relid = aevon_catalog_oid(AEVON_SWEEP_CHECKPOINTS);
+	Relation	relation = table_open(relid, AccessShareLock);
+	AevonCheckpoint *checkpoints = palloc0(Max(count, 1) * sizeof(AevonCheckpoint));
+	int			missing = 0;
+
+	ready_places(relid);
+	for (int i = 0; i < count; i++)
+	{
+		if (!refetch_checkpoint(relation, snapshot, measure_keys[i], &checkpoints[i]))
+			missing++;
+	}
+	if (missing > 0)
+		search_checkpoints(relation, snapshot, measure_keys, count, checkpoints);
+	table_close(relation, AccessShareLock);
 	return checkpoints;
 }
 
@@ -212,6 +271,80 @@ lock_checkpoints(AevonQuery query, int *count)
 	return checkpoints;
 }
 
+static void
+ready_places(Oid relation)
+{
+	if (places.by_measure != NULL && places.relation == relation)
+		return;
+	if (places.by_measure == NULL)
+		places.by_measure = places_create(CacheMemoryContext, 16, NULL);
+	else
+		places_reset(places.by_measure);
+	places.relation = relation;
+}
+
+/* False: it is not where it was found last. */
+static bool
+refetch_checkpoint(Relation relation, Snapshot snapshot, int32 measure_key,
+				   AevonCheckpoint *checkpoint)
+{
+	PlaceEntry *entry = places_lookup(places.by_measure, measure_key);
+	HeapTupleData row;
+	Buffer		buffer;
+
+	if (entry == NULL || !aevon_refetch_row(relation, &entry->place, snapshot, &row, &buffer))
+		return false;
+	checkpoint_from_row(RelationGetDescr(relation), &row, checkpoint);
+	ReleaseBuffer(buffer);
+	if (checkpoint->measure_key == measure_key)
+		return true;
+	memset(checkpoint, 0, sizeof(*checkpoint));
+	return false;
+}
+
+/* Find those that are still missing, and remember where. */
+static void
+search_checkpoints(Relation relation, Snapshot snapshot, const int32 *measure_keys,
+				   int count, AevonCheckpoint *checkpoints)
+{
+	TableScanDesc scan = table_beginscan(relation, snapshot, 0, NULL);
+	HeapTuple	row;
+
+	while ((row = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		bool		isnull;
+		int32		measure_key = DatumGetInt32(heap_getattr(row, Anum_sweep_checkpoints_measure_key,
+															 RelationGetDescr(relation), &isnull));
+
+		for (int i = 0; i < count; i++)
+		{
+			bool		found;
+
+			if (measure_keys[i] != measure_key || checkpoints[i].measure_key != 0)
+				continue;
+			checkpoint_from_row(RelationGetDescr(relation), row, &checkpoints[i]);
+			places_insert(places.by_measure, measure_key, &found)->place =
+				aevon_refetch_place(relation, &row->t_self);
+		}
+	}
+	table_endscan(scan);
+}
+
+static void
+copy_with_nulls(ArrayType *array, int64 *stamps)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		stamps[i] = nulls[i] ? NO_STAMP : DatumGetInt64(elements[i]);
+	pfree(elements);
+	pfree(nulls);
+}
+
 /*
  * A 32-bit id of a transaction that is at most 2^31 ids behind the next one,
  * as those in a snapshot are, in its 64 bits.
@@ -245,23 +378,19 @@ compare_checkpoints(const void *a, const void *b)
 }
 
 static void
-checkpoint_from_slot(TupleTableSlot *slot, AevonCheckpoint *checkpoint)
+checkpoint_from_row(TupleDesc descriptor, HeapTuple row, AevonCheckpoint *checkpoint)
 {
-	bool		never;
-	bool		isnull;
-	Datum		swept_at;
+	Datum		values[Natts_sweep_checkpoints];
+	bool		nulls[Natts_sweep_checkpoints];
 
-	checkpoint->measure_key =
-		DatumGetInt32(slot_getattr(slot, Anum_sweep_checkpoints_measure_key, &isnull));
-	checkpoint->caught_up =
-		DatumGetBool(slot_getattr(slot, Anum_sweep_checkpoints_caught_up, &isnull));
-	checkpoint->event_count =
-		DatumGetInt64(slot_getattr(slot, Anum_sweep_checkpoints_event_count, &isnull));
-	swept_at = slot_getattr(slot, Anum_sweep_checkpoints_swept_at, &never);
-	checkpoint->swept_at = never ? 0 : DatumGetTimestampTz(swept_at);
-	checkpoint->cut =
-		aevon_cut_from_datums(slot_getattr(slot, Anum_sweep_checkpoints_xmax, &isnull),
-							  slot_getattr(slot, Anum_sweep_checkpoints_xip, &isnull));
+	heap_deform_tuple(row, descriptor, values, nulls);
+	checkpoint->measure_key = DatumGetInt32(values[Anum_sweep_checkpoints_measure_key - 1]);
+	checkpoint->caught_up = DatumGetBool(values[Anum_sweep_checkpoints_caught_up - 1]);
+	checkpoint->event_count = DatumGetInt64(values[Anum_sweep_checkpoints_event_count - 1]);
+	checkpoint->swept_at = nulls[Anum_sweep_checkpoints_swept_at - 1] ? 0 :
+		DatumGetTimestampTz(values[Anum_sweep_checkpoints_swept_at - 1]);
+	checkpoint->cut = aevon_cut_from_datums(values[Anum_sweep_checkpoints_xmax - 1],
+											values[Anum_sweep_checkpoints_xip - 1]);
 }
 
 /*

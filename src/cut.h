@@ -55,6 +55,9 @@ extern AevonCut *aevon_cut_of_snapshot(Snapshot snapshot, int64 base);
  */
 extern AevonCut *aevon_cut_end_at(const AevonCut *cut, int64 xmax);
 
+/* The stamp below which every transaction was over at a snapshot. */
+extern int64 aevon_cut_oldest_running(Snapshot snapshot, int64 base);
+
 extern bool aevon_cut_equal(const AevonCut *a, const AevonCut *b);
 extern AevonCut *aevon_cut_empty(void);
 
@@ -79,6 +82,13 @@ typedef struct AevonCheckpoint
 
 /* All checkpoints visible in the snapshot, by measure key; palloc'd. */
 extern AevonCheckpoint *aevon_cut_read_checkpoints(Snapshot snapshot, int *count);
+
+/*
+ * Those of some measures, in their order; palloc'd.  measure_key 0: there is
+ * none.
+ */
+extern AevonCheckpoint *aevon_cut_find_checkpoints(Snapshot snapshot, const int32 *measure_keys,
+												   int count);
 
 /*
  * Lock the checkpoints of all measures that a live rule needs for the rest of the transaction, which

@@ -19,6 +19,9 @@
 #define FIXED_DIGITS 36
 #define BIG_TAG 0xff
 
+/* So many base-10000 digits fit into 64 bits, and come nowhere near a limit. */
+#define FEW_DIGITS 4
+
 /* So many base-10000 digits always fit into 128 bits. */
 #define LEADING_DIGITS 9
 
@@ -52,6 +55,7 @@ static bool is_well_formed(Numeric value);
 static void take_apart(Numeric value, NumericParts *parts);
 static bool within_digit_limit(const NumericParts *parts);
 static bool fixed_from_parts(const NumericParts *parts, AevonDecimal *out);
+static void fixed_from_few(const NumericParts *parts, int scale, AevonDecimal *out);
 static void strip_zeros(AevonDecimal *value);
 static inline int128 power_of_ten(int exponent);
 static inline bool rescale(int128 mantissa, int by, int128 *out);
@@ -126,6 +130,8 @@ aevon_decimal_compare(const AevonDecimal *a, const AevonDecimal *b)
 	Numeric		left;
 	Numeric		right;
 
+	if (a->big == NULL && b->big == NULL && a->scale == b->scale)
+		return a->mantissa < b->mantissa ? -1 : a->mantissa > b->mantissa ? 1 : 0;
 	if (a->big == NULL && b->big == NULL && align(a, b, &x, &y, &scale))
 		return x < y ? -1 : x > y ? 1 : 0;
 	left = a->big ? a->big : numeric_from_fixed(a->mantissa, a->scale);
@@ -336,7 +342,9 @@ within_digit_limit(const NumericParts *parts)
 	int			after;
 	int			last;
 
-	if (parts->count == 0)
+	/* most numbers are nowhere near */
+	if (parts->count == 0 ||
+		(parts->count <= FEW_DIGITS && abs(parts->weight) <= FEW_DIGITS))
 		return true;
 	before = parts->weight * NUMERIC_BASE_DIGITS;
 	for (int first = parts->digits[0]; first > 0; first /= 10)
@@ -360,6 +368,11 @@ fixed_from_parts(const NumericParts *parts, AevonDecimal *out)
 	if (parts->special || parts->count > 10 || parts->weight > 9)
 		return false;
 	exponent = parts->count == 0 ? 0 : parts->weight - parts->count + 1;
+	if (parts->count <= FEW_DIGITS && exponent <= 0 && exponent >= -FEW_DIGITS)
+	{
+		fixed_from_few(parts, -exponent * NUMERIC_BASE_DIGITS, out);
+		return true;
+	}
 	for (int i = 0; i < parts->count; i++)
 	{
 		int			digit = parts->digits[i];
@@ -385,6 +398,20 @@ fixed_from_parts(const NumericParts *parts, AevonDecimal *out)
 	out->big = NULL;
 	strip_zeros(out);
 	return out->scale <= FIXED_DIGITS && out->mantissa < limit && out->mantissa > -limit;
+}
+
+static void
+fixed_from_few(const NumericParts *parts, int scale, AevonDecimal *out)
+{
+	int64		mantissa = 0;
+
+	for (int i = 0; i < parts->count; i++)
+		mantissa = mantissa * NUMERIC_BASE + parts->digits[i];
+	for (; scale > 0 && mantissa % 10 == 0; scale--)
+		mantissa /= 10;
+	out->mantissa = parts->negative ? -mantissa : mantissa;
+	out->scale = scale;
+	out->big = NULL;
 }
 
 static void

@@ -23,6 +23,7 @@
 typedef struct AevonQuestion
 {
 	Snapshot	snapshot;		/* everything is read by it */
+	int64		generation;		/* of the rules that it sees */
 	int32		tenant_key;
 	int32		principal_key;	/* 0: the whole tenant */
 	TimestampTz since;			/* inclusive; may be -infinity */

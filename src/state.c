@@ -184,6 +184,7 @@ answer_request(Request *request)
 
 	aevon_access_enter(&access);
 	rules = aevon_rule_load(question->snapshot);
+	question->generation = rules->generation;
 	request->rules = aevon_rule_select(rules, question->tenant_key, request->rule);
 	request->rules = aevon_slice_select(question->slicing, request->rules, request->rule != NULL);
 	request->answer = aevon_reader_read(question, measures_of(request->rules));

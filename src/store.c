@@ -9,11 +9,13 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -45,7 +47,7 @@ struct AevonStore
 	MemoryContext home;			/* of what lives as long as the store */
 	MemoryContext scratch;		/* of one row */
 	AevonSeriesCounts *counts;
-	StoreTable	series;
+	StoreTable	series;			/* opened at first use */
 	StoreTable	touched;		/* writers only */
 	StoreTable	tiers[AEVON_TIER_COUNT];	/* opened at first use */
 };
@@ -53,6 +55,7 @@ struct AevonStore
 static void open_table(AevonStore *store, StoreTable *table, AevonRelation heap,
 					   AevonRelation index, int nkeys);
 static void close_table(AevonStore *store, StoreTable *table);
+static StoreTable *series_table(AevonStore *store);
 static void set_series_keys(ScanKey keys, const AevonSeriesRange *range);
 static Datum digest_datum(const AevonDims *dims);
 static StoreTable *tier_table(AevonStore *store, AevonTier tier);
@@ -91,14 +94,16 @@ aevon_store_open(Snapshot snapshot, bool for_writing)
 	}
 	if (for_writing)
 		open_table(store, &store->touched, AEVON_TOUCHED_DAYS, AEVON_TOUCHED_DAYS_KEY, 2);
-	open_table(store, &store->series, AEVON_SERIES, AEVON_SERIES_SUBJECT, 5);
+	if (for_writing)
+		(void) series_table(store);
 	return store;
 }
 
 void
 aevon_store_close(AevonStore *store)
 {
-	close_table(store, &store->series);
+	if (store->series.heap != NULL)
+		close_table(store, &store->series);
 	if (store->for_writing)
 		close_table(store, &store->touched);
 	for (int i = 0; i < AEVON_TIER_COUNT; i++)
@@ -116,7 +121,7 @@ aevon_store_close(AevonStore *store)
 int64
 aevon_store_find_series(AevonStore *store, const AevonSeries *series)
 {
-	StoreTable *table = &store->series;
+	StoreTable *table = series_table(store);
 	ScanKeyData keys[5];
 	AevonSeriesRange range = {series->measure_key, series->tenant_key,
 	series->dims ? series->dims->grouping : 0, series->subject_key};
@@ -128,6 +133,22 @@ aevon_store_find_series(AevonStore *store, const AevonSeries *series)
 	if (!next_row(store, table, ForwardScanDirection))
 		return 0;
 	return DatumGetInt64(slot_getattr(table->slot, Anum_series_series_key, &isnull));
+}
+
+int64
+aevon_store_find_totals(AevonStore *store, const AevonSeries *series, bool *lasting)
+{
+	int64		series_key = aevon_store_find_series(store, series);
+
+	*lasting = false;
+	if (series_key != 0)
+	{
+		HeapTuple	row = ExecFetchSlotHeapTuple(store->series.slot, false, NULL);
+
+		*lasting = HeapTupleHeaderXminFrozen(row->t_data) ||
+			!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(row->t_data));
+	}
+	return series_key;
 }
 
 int64
@@ -211,7 +232,7 @@ void
 aevon_store_list_series(AevonStore *store, const AevonSeriesRange *range,
 						AevonSeriesVisitor visitor, void *context)
 {
-	StoreTable *table = &store->series;
+	StoreTable *table = series_table(store);
 	int			nkeys = range->subject_key != 0 ? 4 : 3;
 	IndexScanDesc scan = index_beginscan(table->heap, table->index, store->snapshot, nkeys, 0);
 	TupleTableSlot *slot = table_slot_create(table->heap, NULL);
@@ -384,6 +405,20 @@ close_table(AevonStore *store, StoreTable *table)
 	}
 	index_close(table->index, NoLock);
 	table_close(table->heap, NoLock);
+}
+
+/* Opened at first use: a read mostly knows its series already. */
+static StoreTable *
+series_table(AevonStore *store)
+{
+	if (store->series.heap == NULL)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(store->home);
+
+		open_table(store, &store->series, AEVON_SERIES, AEVON_SERIES_SUBJECT, 5);
+		MemoryContextSwitchTo(outer);
+	}
+	return &store->series;
 }
 
 /* The first four columns of the index. */

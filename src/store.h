@@ -77,6 +77,12 @@ typedef struct AevonSeries
 /* The key of a series, or 0 if there is none yet. */
 extern int64 aevon_store_find_series(AevonStore *store, const AevonSeries *series);
 
+/*
+ * The same of totals; *lasting: the series is no work of the current
+ * transaction that its abort would undo.
+ */
+extern int64 aevon_store_find_totals(AevonStore *store, const AevonSeries *series, bool *lasting);
+
 /* The same, made if missing; for writers. */
 extern int64 aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made);
 

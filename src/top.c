@@ -142,6 +142,7 @@ answer_request(Request *request)
 {
 	AevonQuestion *question = &request->question;
 	AevonSubject subject;
+	const AevonRuleSet *set;
 	AevonAccess access;
 	List	   *rules;
 
@@ -151,8 +152,9 @@ answer_request(Request *request)
 	question->nobody = subject.subject_key == 0;
 
 	aevon_access_enter(&access);
-	rules = aevon_rule_select(aevon_rule_load(question->snapshot), question->tenant_key,
-							  request->rule_name);
+	set = aevon_rule_load(question->snapshot);
+	question->generation = set->generation;
+	rules = aevon_rule_select(set, question->tenant_key, request->rule_name);
 	rules = aevon_slice_select(question->slicing, rules, true);
 	request->rule = linitial(rules);
 	request->by_operator = find_operator(request->rule, request->by);
