@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/skey.h"
@@ -20,6 +21,8 @@
 #include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "partitioning/partdesc.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -37,10 +40,11 @@ static struct
 {
 	bool		valid;
 	bool		registered;
+	uint64		epoch;			/* counts how often they were forgotten */
 	Oid			log;
 	int			count;
 	AevonLogPart *parts;
-}			part_cache;
+}			part_cache = {.epoch = 1};
 
 /* The columns that every event has, as they lie at the front of its row. */
 typedef struct FixedColumns
@@ -54,6 +58,22 @@ typedef struct FixedColumns
 	int32		type_key;
 } FixedColumns;
 
+/* Rows of one page, read together.  They stay where they are while it is pinned. */
+#define BATCH_ROWS 64
+#define FIRST_ROWS 4			/* in the first batch: it may be all that is
+								 * asked for */
+
+typedef struct Batch
+{
+	Buffer		buffer;
+	int			room;			/* rows to be read at once: at first a few */
+	int			count;
+	int			at;				/* the next one to be given out */
+	ItemPointerData next;		/* what the index gave last, on another page */
+	bool		ended;			/* the index has no more: next is invalid */
+	HeapTupleData rows[BATCH_ROWS];
+} Batch;
+
 typedef struct PartScan
 {
 	Relation	heap;
@@ -62,10 +82,12 @@ typedef struct PartScan
 	TupleTableSlot *slot;
 	bool		started;
 	bool		exhausted;
+	Batch	   *batch;			/* of scans by stamp; NULL: of others */
 } PartScan;
 
 struct AevonLogScan
 {
+	Snapshot	snapshot;
 	MemoryContext context;		/* index scans keep in it what they allocate
 								 * on the way */
 	bool		by_stamp;		/* parts are merged by this, or by time */
@@ -74,6 +96,10 @@ struct AevonLogScan
 	PartScan   *parts;
 	int			nkeys;
 	ScanKeyData keys[3];		/* by time: subject, since, until */
+	bool		by_places;		/* for now: */
+	const AevonLogPlace *places;
+	int			place_count;
+	int			next_place;
 };
 
 static AevonLogScan *begin_scan(Snapshot snapshot, AevonLogIndex index, ScanKey keys, int nkeys);
@@ -81,6 +107,14 @@ static void begin_part(PartScan *part, const AevonLogPart *where, AevonLogIndex 
 					   Snapshot snapshot, ScanKey keys, int nkeys);
 static void end_part(PartScan *part);
 static bool advance(PartScan *part);
+static bool advance_batch(PartScan *part);
+static bool next_place(PartScan *part);
+static bool fill_batch(PartScan *part);
+static void fetch_rows(PartScan *part, Snapshot snapshot, const ItemPointerData *tids,
+					   const AevonLogPlace *places, int count);
+static PartScan *next_placed(AevonLogScan *scan);
+static void fetch_placed(AevonLogScan *scan);
+static Batch *make_batch(void);
 static PartScan *next_part(AevonLogScan *scan);
 static int64 place_in_order(const AevonLogScan *scan, const PartScan *part);
 static const FixedColumns *fixed_columns(TupleTableSlot *slot);
@@ -113,9 +147,55 @@ aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until)
 {
 	ScanKeyData keys[2];
 
+	AevonLogScan *scan;
+
 	ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
 	ScanKeyInit(&keys[1], 1, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(until));
-	return begin_scan(snapshot, AEVON_LOG_STAMP, keys, 2);
+	scan = begin_scan(snapshot, AEVON_LOG_STAMP, keys, until == PG_INT64_MAX ? 1 : 2);
+	for (int i = 0; i < scan->count; i++)
+		scan->parts[i].batch = make_batch();
+	return scan;
+}
+
+AevonLogPlace
+aevon_log_row_place(const AevonLogRow *row)
+{
+	AevonLogPlace place = {row->stamp, row->slot->tts_tableOid, row->slot->tts_tid};
+
+	return place;
+}
+
+uint64
+aevon_log_epoch(void)
+{
+	return part_cache.epoch;
+}
+
+AevonLogScan *
+aevon_log_scan_places(Snapshot snapshot)
+{
+	AevonLogScan *scan = aevon_log_scan_stamps(snapshot, PG_INT64_MAX, PG_INT64_MAX);
+
+	scan->by_places = true;
+	return scan;
+}
+
+void
+aevon_log_scan_name_places(AevonLogScan *scan, const AevonLogPlace *places, int count)
+{
+	scan->places = places;
+	scan->place_count = count;
+	scan->next_place = 0;
+}
+
+void
+aevon_log_scan_go_on(AevonLogScan *scan, int64 from)
+{
+	scan->by_places = false;
+	scan->current = 0;
+	scan->keys[0].sk_argument = Int64GetDatum(from);
+	for (int i = 0; i < scan->count; i++)
+		index_rescan(scan->parts[i].scan, scan->keys, scan->nkeys, NULL, 0);
 }
 
 AevonLogScan *
@@ -168,7 +248,7 @@ aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row)
 
 	CHECK_FOR_INTERRUPTS();
 	caller = MemoryContextSwitchTo(scan->context);
-	part = next_part(scan);
+	part = scan->by_places ? next_placed(scan) : next_part(scan);
 	MemoryContextSwitchTo(caller);
 	if (part == NULL)
 		return false;
@@ -251,6 +331,7 @@ begin_scan(Snapshot snapshot, AevonLogIndex index, ScanKey keys, int nkeys)
 	AevonLogScan *scan = palloc0(sizeof(AevonLogScan));
 
 	load_parts();
+	scan->snapshot = snapshot;
 	scan->context = CurrentMemoryContext;
 	scan->by_stamp = index == AEVON_LOG_STAMP;
 	scan->nkeys = nkeys;
@@ -276,6 +357,12 @@ begin_part(PartScan *part, const AevonLogPart *where, AevonLogIndex index,
 static void
 end_part(PartScan *part)
 {
+	if (part->batch != NULL)
+	{
+		if (BufferIsValid(part->batch->buffer))
+			ReleaseBuffer(part->batch->buffer);
+		pfree(part->batch);
+	}
 	index_endscan(part->scan);
 	ExecDropSingleTupleTableSlot(part->slot);
 	index_close(part->index, AccessShareLock);
@@ -287,8 +374,150 @@ advance(PartScan *part)
 {
 	part->started = true;
 	if (!part->exhausted)
-		part->exhausted = !index_getnext_slot(part->scan, ForwardScanDirection, part->slot);
+		part->exhausted = part->batch != NULL ? !advance_batch(part) :
+			!index_getnext_slot(part->scan, ForwardScanDirection, part->slot);
 	return !part->exhausted;
+}
+
+/*
+ * Events lie in the heap nearly in the order of their stamps: to pin and lock
+ * a page for each of them anew is half of what it costs to fetch them.
+ */
+static bool
+advance_batch(PartScan *part)
+{
+	Batch	   *batch = part->batch;
+
+	while (batch->at == batch->count)
+	{
+		if (!fill_batch(part))
+			return false;
+	}
+	ExecStoreBufferHeapTuple(&batch->rows[batch->at++], part->slot, batch->buffer);
+	return true;
+}
+
+static bool
+next_place(PartScan *part)
+{
+	Batch	   *batch = part->batch;
+	ItemPointer place = NULL;
+
+	/* asked again after its end, a scan would begin anew */
+	if (!batch->ended)
+		place = index_getnext_tid(part->scan, ForwardScanDirection);
+	batch->ended = place == NULL;
+	if (batch->ended)
+		ItemPointerSetInvalid(&batch->next);
+	else
+		batch->next = *place;
+	return !batch->ended;
+}
+
+/* False: there are no more rows.  A page may hold none that the snapshot sees. */
+static bool
+fill_batch(PartScan *part)
+{
+	Batch	   *batch = part->batch;
+	ItemPointerData tids[BATCH_ROWS];
+	int			count = 0;
+
+	if (!ItemPointerIsValid(&batch->next) && !next_place(part))
+		return false;
+	do
+		tids[count++] = batch->next;
+	while (next_place(part) && count < batch->room &&
+		   ItemPointerGetBlockNumber(&batch->next) == ItemPointerGetBlockNumber(&tids[0]));
+	batch->room = BATCH_ROWS;
+	fetch_rows(part, part->scan->xs_snapshot, tids, NULL, count);
+	return true;
+}
+
+/*
+ * Those of one page's rows that the snapshot sees, and (of a scan by places)
+ * that are still the events they are taken for.
+ */
+static void
+fetch_rows(PartScan *part, Snapshot snapshot, const ItemPointerData *tids,
+		   const AevonLogPlace *places, int count)
+{
+	Batch	   *batch = part->batch;
+
+	ExecClearTuple(part->slot);
+	batch->buffer = ReleaseAndReadBuffer(batch->buffer, part->heap,
+										 ItemPointerGetBlockNumber(&tids[0]));
+	batch->at = batch->count = 0;
+	LockBuffer(batch->buffer, BUFFER_LOCK_SHARE);
+	for (int i = 0; i < count; i++)
+	{
+		ItemPointerData tid = tids[i];
+		HeapTuple	row = &batch->rows[batch->count];
+
+		if (heap_hot_search_buffer(&tid, part->heap, batch->buffer, snapshot, row, NULL, true) &&
+			(places == NULL ||
+			 ((const FixedColumns *) GETSTRUCT(row))->stamp == places[i].stamp))
+			batch->count++;
+	}
+	LockBuffer(batch->buffer, BUFFER_LOCK_UNLOCK);
+	pgstat_count_heap_fetch(part->heap);
+}
+
+/* The part whose slot holds the event at the next place; NULL: there is none. */
+static PartScan *
+next_placed(AevonLogScan *scan)
+{
+	for (;;)
+	{
+		PartScan   *part = &scan->parts[scan->current];
+
+		if (part->batch->at < part->batch->count)
+		{
+			ExecStoreBufferHeapTuple(&part->batch->rows[part->batch->at++], part->slot,
+									 part->batch->buffer);
+			return part;
+		}
+		if (scan->next_place == scan->place_count)
+			return NULL;
+		fetch_placed(scan);
+	}
+}
+
+/* Fetch the events at the next places, as many as are on one page. */
+static void
+fetch_placed(AevonLogScan *scan)
+{
+	const AevonLogPlace *first = &scan->places[scan->next_place];
+	BlockNumber block = ItemPointerGetBlockNumber(&first->tid);
+	ItemPointerData tids[BATCH_ROWS];
+	PartScan   *part;
+	int			count = 0;
+
+	while (count < BATCH_ROWS && scan->next_place + count < scan->place_count &&
+		   first[count].part == first->part &&
+		   ItemPointerGetBlockNumber(&first[count].tid) == block)
+	{
+		tids[count] = first[count].tid;
+		count++;
+	}
+	scan->next_place += count;
+	scan->current = 0;
+	while (scan->current < scan->count - 1 &&
+		   RelationGetRelid(scan->parts[scan->current].heap) != first->part)
+		scan->current++;
+	part = &scan->parts[scan->current];
+	/* the table may have become shorter since */
+	if (RelationGetRelid(part->heap) == first->part && block < RelationGetNumberOfBlocks(part->heap))
+		fetch_rows(part, scan->snapshot, tids, first, count);
+}
+
+static Batch *
+make_batch(void)
+{
+	Batch	   *batch = palloc(sizeof(Batch));
+
+	memset(batch, 0, offsetof(Batch, rows));
+	batch->room = FIRST_ROWS;
+	return batch;
 }
 
 /* The part whose next row comes first in the scan's order. */
@@ -490,14 +719,13 @@ compare_parts(const void *a, const void *b)
 static void
 forget_parts(Datum argument, Oid relid)
 {
-	if (!OidIsValid(relid) || relid == part_cache.log)
+	bool		ours = !OidIsValid(relid) || relid == part_cache.log;
+
+	for (int i = 0; i < part_cache.count && !ours; i++)
+		ours = part_cache.parts[i].oid == relid;
+	if (ours)
 	{
 		part_cache.valid = false;
-		return;
-	}
-	for (int i = 0; i < part_cache.count; i++)
-	{
-		if (part_cache.parts[i].oid == relid)
-			part_cache.valid = false;
+		part_cache.epoch++;
 	}
 }

@@ -37,7 +37,35 @@ extern Jsonb *aevon_log_row_data(AevonLogRow *row);
 /* The row's event id; palloc'd, zero-terminated. */
 extern char *aevon_log_row_event_id(const AevonLogRow *row);
 
+/* Where an event lies. */
+typedef struct AevonLogPlace
+{
+	int64		stamp;			/* the event's: another row may be there by
+								 * now */
+	Oid			part;
+	ItemPointerData tid;
+} AevonLogPlace;
+
+extern AevonLogPlace aevon_log_row_place(const AevonLogRow *row);
+
+/*
+ * A number that changes when events may have moved, or parts of the log come
+ * or gone; never 0.  It stays the same as long as a scan is open.
+ */
+extern uint64 aevon_log_epoch(void);
+
 typedef struct AevonLogScan AevonLogScan;
+
+/*
+ * Two scans in one.  First the events at places that are named once it is
+ * open, in any order: those that the snapshot sees, and that are still there.
+ * `places` must live as long.  Then events of stamps from `from` on, in
+ * ascending order of stamp.
+ */
+extern AevonLogScan *aevon_log_scan_places(Snapshot snapshot);
+extern void aevon_log_scan_name_places(AevonLogScan *scan, const AevonLogPlace *places,
+									   int count);
+extern void aevon_log_scan_go_on(AevonLogScan *scan, int64 from);
 
 /* Events of stamps in [from, until), in ascending order of stamp. */
 extern AevonLogScan *aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until);

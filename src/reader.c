@@ -22,8 +22,10 @@
 
 #include "fold.h"
 #include "guard.h"
+#include "knownseries.h"
 #include "log.h"
 #include "reader.h"
+#include "tailplaces.h"
 #include "voids.h"
 
 /*
@@ -129,6 +131,8 @@ static void read_tail(Reader *reader, Tail *tail);
 static bool read_tail_by_stamp(Reader *reader, Tail *tail);
 static void read_tail_by_time(Reader *reader, Tail *tail);
 static bool take_stamps(Reader *reader, Tail *tail, int64 from, int64 until, int64 *budget);
+static bool take_newest(Reader *reader, Tail *tail, int64 *budget);
+static void take_tail_row(Reader *reader, Tail *tail, AevonLogRow *row);
 static void start_sums(Reader *reader, Tail *tail);
 static void add_sums(Reader *reader, Tail *tail);
 static AevonLogScan *scan_by_time(Reader *reader, TimestampTz since, TimestampTz until);
@@ -250,28 +254,27 @@ read_whole_minutes(Reader *reader, Tail *tails, int tail_count)
 static void
 prepare(Reader *reader, List *measures)
 {
+	int			count = list_length(measures);
+	int32	   *measure_keys = palloc(Max(count, 1) * sizeof(int32));
 	AevonCheckpoint *checkpoints;
-	ListCell   *cell;
-	int			checkpoint_count;
 
-	checkpoints = aevon_cut_read_checkpoints(reader->question->snapshot, &checkpoint_count);
-	reader->sums = palloc0(Max(list_length(measures), 1) * sizeof(Sum));
-	reader->checkpoints = palloc0(Max(list_length(measures), 1) * sizeof(AevonCheckpoint *));
+	reader->count = count;
+	reader->sums = palloc0(Max(count, 1) * sizeof(Sum));
+	reader->checkpoints = palloc0(Max(count, 1) * sizeof(AevonCheckpoint *));
 	reader->empty = aevon_cut_empty();
-	foreach(cell, measures)
+	for (int i = 0; i < count; i++)
 	{
-		const AevonMeasure *measure = lfirst(cell);
-		int			which = reader->count++;
-
-		reader->sums[which].measure = measure;
-		reader->sums[which].states = create_states(reader);
-		for (int i = 0; i < checkpoint_count; i++)
-		{
-			if (checkpoints[i].measure_key != measure->measure_key)
-				continue;
-			aevon_guard_check_cut(checkpoints[i].cut->xmax);
-			reader->checkpoints[which] = &checkpoints[i];
-		}
+		reader->sums[i].measure = list_nth(measures, i);
+		reader->sums[i].states = create_states(reader);
+		measure_keys[i] = reader->sums[i].measure->measure_key;
+	}
+	checkpoints = aevon_cut_find_checkpoints(reader->question->snapshot, measure_keys, count);
+	for (int i = 0; i < count; i++)
+	{
+		if (checkpoints[i].measure_key == 0)
+			continue;
+		aevon_guard_check_cut(checkpoints[i].cut->xmax);
+		reader->checkpoints[i] = &checkpoints[i];
 	}
 	find_whole_minutes(reader);
 }
@@ -359,7 +362,7 @@ list_series(Reader *reader, int which, int *count)
 		return aevon_slice_list_series(sum->slice, count);
 	series = palloc0(sizeof(AevonSliceSeries));
 	series->place.passes = true;
-	series->series_key = aevon_store_find_series(reader->store, &totals);
+	series->series_key = aevon_knownseries_find(reader->store, question->generation, &totals);
 	*count = series->series_key != 0;
 	return series;
 }
@@ -704,33 +707,67 @@ read_tail_by_stamp(Reader *reader, Tail *tail)
 		if (!take_stamps(reader, tail, tail->cut->xip[i], tail->cut->xip[i] + 1, &budget))
 			return false;
 	}
-	return take_stamps(reader, tail, tail->cut->xmax, PG_INT64_MAX, &budget);
+	return take_newest(reader, tail, &budget);
 }
 
 static bool
 take_stamps(Reader *reader, Tail *tail, int64 from, int64 until, int64 *budget)
 {
-	const AevonQuestion *question = reader->question;
-	TimestampTz since = minute_start(reader->low);
-	TimestampTz end = minute_start(reader->high);
-	AevonLogScan *scan = aevon_log_scan_stamps(question->snapshot, from, until);
+	AevonLogScan *scan = aevon_log_scan_stamps(reader->question->snapshot, from, until);
 	AevonLogRow row;
 
-	while (aevon_log_scan_next(scan, &row))
-	{
-		if (--*budget < 0)
-			break;
-		if (row.tenant_key != question->tenant_key ||
-			(question->principal_key && row.principal_key != question->principal_key) ||
-			row.occurred_at < since || row.occurred_at >= end || !row_counts(reader, &row, false))
-			continue;
-		for (int i = 0; i < tail->count; i++)
-			fold_into(reader, &tail->sums[i], &row, NULL);
-		tail->events++;
-		MemoryContextReset(reader->event);
-	}
+	while (aevon_log_scan_next(scan, &row) && --*budget >= 0)
+		take_tail_row(reader, tail, &row);
 	aevon_log_scan_end(scan);
 	return *budget >= 0;
+}
+
+/* All from the cut's xmax on: first those whose places are known. */
+static bool
+take_newest(Reader *reader, Tail *tail, int64 *budget)
+{
+	const AevonQuestion *question = reader->question;
+	AevonTailRange range = {
+		tail->cut->xmax, question->tenant_key, question->principal_key,
+		minute_start(reader->low), minute_start(reader->high)
+	};
+	AevonLogScan *scan = aevon_log_scan_places(question->snapshot);
+	AevonLogPlace *places;
+	AevonLogRow row;
+	int			count;
+	int64		rest;
+
+	places = aevon_tailplaces_find(question->snapshot, &range, &count, &rest);
+	aevon_log_scan_name_places(scan, places, count);
+	while (aevon_log_scan_next(scan, &row))
+		take_tail_row(reader, tail, &row);
+
+	aevon_log_scan_go_on(scan, rest);
+	while (aevon_log_scan_next(scan, &row) && --*budget >= 0)
+	{
+		aevon_tailplaces_note(&row);
+		take_tail_row(reader, tail, &row);
+	}
+	if (*budget >= 0)
+		aevon_tailplaces_keep();
+	aevon_log_scan_end(scan);
+	return *budget >= 0;
+}
+
+static void
+take_tail_row(Reader *reader, Tail *tail, AevonLogRow *row)
+{
+	const AevonQuestion *question = reader->question;
+
+	if (row->tenant_key != question->tenant_key ||
+		(question->principal_key && row->principal_key != question->principal_key) ||
+		row->occurred_at < minute_start(reader->low) ||
+		row->occurred_at >= minute_start(reader->high) || !row_counts(reader, row, false))
+		return;
+	for (int i = 0; i < tail->count; i++)
+		fold_into(reader, &tail->sums[i], row, NULL);
+	tail->events++;
+	MemoryContextReset(reader->event);
 }
 
 static void

@@ -1,0 +1,47 @@
+/*
+ * tailplaces.h
+ *		Where the events of the tail lie, per backend.
+ *
+ * A tail is read by stamp, everybody's events, again and again until a sweep
+ * takes it in.  So the place of each event is remembered with what tells
+ * whether it is asked for, and only events that are asked for are fetched.
+ *
+ * What is remembered ends at the oldest transaction that ran when it was read:
+ * no transaction below that can bring an event any more, so whoever reads later
+ * sees none there that is not remembered, and what lies beyond is read from
+ * the log.  An event that is fetched is judged by the reader's own snapshot.
+ * Layer 2.
+ */
+#ifndef AEVON_TAILPLACES_H
+#define AEVON_TAILPLACES_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "utils/snapshot.h"
+
+#include "log.h"
+
+/* Which events of the tail are asked for. */
+typedef struct AevonTailRange
+{
+	int64		from;			/* stamps from here on */
+	int32		tenant_key;
+	int32		principal_key;	/* 0: all of the tenant */
+	TimestampTz since;
+	TimestampTz until;
+} AevonTailRange;
+
+/*
+ * The places of those that are remembered, palloc'd; *rest: the events from
+ * this stamp on are to be read from the log, and each given to
+ * aevon_tailplaces_note in that order.  A scan by places was begun before and
+ * is held open, so that rows stay where they are.
+ */
+extern AevonLogPlace *aevon_tailplaces_find(Snapshot snapshot, const AevonTailRange *range,
+											int *count, int64 *rest);
+extern void aevon_tailplaces_note(const AevonLogRow *row);
+
+/* All of the rest was read and noted: remember it. */
+extern void aevon_tailplaces_keep(void);
+
+#endif							/* AEVON_TAILPLACES_H */
