@@ -233,10 +233,14 @@ keep_fresh(RowOrder *order, int count)
 	return kept;
 }
 
-/* Append one event, after all that are before it. */
+/*
+ * Append one event, after all that are before it.  Its chunk has nothing more to
+ * do with it: VACUUM may have given away the place of a row that was taken back.
+ */
 static void
 append_alone(AevonAppender *appender, Row *row)
 {
+	row->fresh = false;
 	for (;;)
 	{
 		AevonLogRow stored;
@@ -253,7 +257,6 @@ append_alone(AevonAppender *appender, Row *row)
 	}
 	for (AevonLogIndex index = 0; index < AEVON_LOG_KEY; index++)
 		(void) aevon_logwriter_index(appender->writer, index, &row->record);
-	row->fresh = false;			/* its chunk has nothing to do any more */
 }
 
 /*
