@@ -47,11 +47,13 @@ SELECT * FROM aevon_verify(tenant => 'guard');
 SELECT principal, sum(events) FROM shown WHERE dims = '{"host": "__other__", "path": "__other__"}' GROUP BY 1 ORDER BY 1;
 -- a damaged bucket of the other one is found and mended
 BEGIN;
-UPDATE aevon.buckets_1d b SET state = o.state
-FROM aevon.series s, aevon.series x JOIN aevon.buckets_1d o USING (series_key)
+UPDATE aevon.buckets_1m b SET state = o.state
+FROM aevon.series s, aevon.series x JOIN aevon.buckets_1m o USING (series_key)
 WHERE b.series_key = s.series_key AND s.measure_key = x.measure_key AND octet_length(s.dims_digest) = 1 AND x.dims = '{}' AND x.subject_key = s.subject_key AND s.subject_key < 0
 	AND s.measure_key = (SELECT measure_key FROM aevon.rules WHERE name = 'calls');
-SELECT rule, principal, what, stored->'dims' AS dims, stored->'event_count' AS stored, recomputed->'event_count' AS recomputed FROM aevon_verify('calls', 'guard') ORDER BY dims;
+SELECT rule, principal, what, coalesce(stored, recomputed)->'dims' AS dims, count(*) > 0 AS minutes,
+	coalesce(sum((stored->>'event_count')::int), 0) - coalesce(sum((recomputed->>'event_count')::int), 0) AS too_many
+FROM aevon_verify('calls', 'guard') GROUP BY 1, 2, 3, 4 ORDER BY dims;
 SELECT count(*) FROM aevon_verify('calls', 'guard', true);
 SELECT * FROM aevon_verify('calls', 'guard');
 SELECT * FROM aevon_test.dimension_differences('guard');

@@ -14,7 +14,7 @@ FROM aevon.measures m JOIN (SELECT r.measure_key, string_agg(r.name || '@' || r.
 	FROM aevon.rules r JOIN aevon.tenants t USING (tenant_key) WHERE t.tenant = 'ending' GROUP BY r.measure_key) r USING (measure_key)
 ORDER BY r.rule_versions;
 SELECT aevon_define_rule('r', 'use', '{sum}', 'n', tenant => 'ending'), aevon_define_rule('s', 'use', '{max}', '$  . n', tenant => 'ending');
-SELECT aevon_test.fill('ending', 3, 60);
+SELECT aevon_test.fill('ending', 3, 200);
 SELECT aevon_test.sweep();
 SELECT * FROM pg_temp.held;
 

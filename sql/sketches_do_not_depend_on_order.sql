@@ -28,6 +28,14 @@ BEGIN
 		COMMIT;
 		PERFORM aevon_test.sweep();
 	END LOOP;
+	-- days and hours take in what was swept before the last row of minutes began
+	PERFORM aevon_ingest_batch(tenant, (
+		SELECT jsonb_agg(jsonb_build_object('principal', p, 'event_id', concat_ws('-', 'end', i, kind, ok), 'event_type', 'use',
+			'occurred_at', '2024-06-01 00:00+00'::timestamptz + i * interval '1 minute',
+			'data', jsonb_build_object('n', 1, 'kind', kind, 'ok', ok)))
+		FROM generate_series(1, 130) i, unnest('{p,q}'::text[]) p, generate_series(0, 3) kind, unnest('{t,f}'::boolean[]) ok));
+	COMMIT;
+	PERFORM aevon_test.sweep();
 END
 $$;
 CALL pg_temp.send('order1', 1, 1);
@@ -50,9 +58,9 @@ CREATE FUNCTION pg_temp.stored(of_tenant text)
 		  UNION ALL SELECT '1m', 1, * FROM aevon.buckets_1m) b USING (series_key)
 	LEFT JOIN aevon.principals p ON p.principal_key = s.subject_key
 	CROSS JOIN LATERAL aevon.unpack_bucket(b.state, b.minutes) u
-	WHERE t.tenant = of_tenant
+	WHERE t.tenant = of_tenant AND u.window_start < '2024-06-01 00:00+00'
 $$;
-SELECT dims <> '{}' AS sliced, tier, count(*) > 0 AS windows, count(quantiles) > 0 AS quantiles, count("distinct") > 0 AS "distinct"
+SELECT dims <> '{}' AS sliced, tier, count(*) > 0 AS windows, sum(event_count) AS events, count(quantiles) > 0 AS quantiles, count("distinct") > 0 AS "distinct"
 FROM pg_temp.stored('order1') GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT dims, count(*) > 0 AS windows FROM pg_temp.stored('order1') GROUP BY 1 ORDER BY 1;
 SELECT t, (SELECT count(*) FROM (SELECT * FROM pg_temp.stored('order1') EXCEPT SELECT * FROM pg_temp.stored(t)) x)

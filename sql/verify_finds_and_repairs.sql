@@ -9,7 +9,7 @@ CREATE TEMP TABLE pays AS
 	SELECT 'p' || i % 3 AS principal, 'e' || i AS event_id, 'pay' AS event_type,
 		'2021-03-01 00:00+00'::timestamptz + i * 31 * interval '1 hour' AS occurred_at,
 		CASE WHEN i % 10 = 0 THEN '{}' ELSE jsonb_build_object('n', i) END AS data
-	FROM generate_series(1, 90) i;
+	FROM generate_series(1, 300) i;
 SELECT * FROM aevon_ingest_from('pays', 'verify');
 SELECT count(aevon_void('verify', 'p' || i % 3, 'e' || i, 'a test')) FROM generate_series(1, 90, 7) i;
 SELECT aevon_snapshot() > 0 AS snapshots;
@@ -76,7 +76,7 @@ SELECT window_start, stored, recomputed FROM aevon_verify('pays', 'verify') WHER
 SELECT principal, what, bool_and(repaired) AS repaired FROM aevon_verify('pays', 'verify', true) GROUP BY 1, 2;
 SELECT * FROM findings();
 -- after version, number of windows, first window and span come the merged state's flags and count
-UPDATE aevon.buckets_1d b SET state = set_byte(state, 6, get_byte(state, 6) + 1)
+UPDATE aevon.buckets_1d b SET state = set_byte(state, 7, get_byte(state, 7) + 1)
 FROM series_of s WHERE b.series_key = s.series_key AND s.rule = 'pays' AND s.principal = 'p1';
 SELECT what, window_start, stored->'event_count' AS stored, recomputed->'event_count' AS recomputed
 FROM aevon_verify('pays', 'verify');

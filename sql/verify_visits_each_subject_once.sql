@@ -58,7 +58,7 @@ SELECT count(*) FROM aevon_verify('split');
 SELECT (pages() - :before) / 2000 < 16 AS few_pages;
 COMMIT;
 -- and what is mended is found at once, too
-DELETE FROM aevon.buckets_1d b USING aevon.series s, principals_of p
+DELETE FROM aevon.buckets_1m b USING aevon.series s, principals_of p
 WHERE s.series_key = b.series_key AND p.principal_key = s.subject_key AND p.tenant = 'few';
 BEGIN;
 SELECT pages() AS before \gset

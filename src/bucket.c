@@ -3,8 +3,9 @@
  *		Partial states, their merge, and packed rows of them.
  *
  * A packed row: version byte, number of entries, then (if there are any) first
- * and last window, the merged state of all entries, and the entries in
- * ascending order of window.  Stamps and times of an entry are written as
+ * and last window, the merged state of all entries, how many bytes the entries
+ * but the last take (if there are several), and the entries in ascending order
+ * of window.  Stamps and times of an entry are written as
  * distances from the merged state's, windows from the entry before.  The only
  * entry of a row leaves out its sketches, which are those of the merged state.
  * A state with sketches says how long it is, so that it can be stepped over, and
@@ -32,6 +33,10 @@
 
 static void merge_values(AevonPartial *into, const AevonPartial *from);
 static void decode_entries(AevonPacked *out, const char *at, const char *end);
+static int64 decode_last_entry(const AevonPackedReader *row, AevonPacked *tail,
+							   AevonQuantiles *view);
+static int	encode_tail(StringInfo buf, const AevonPacked *tail, int64 gap);
+static void begin_row(StringInfo buf, const AevonPacked *packed, int before, int entries);
 static void merge_sketches(AevonPartial *into, const AevonPartial *from);
 static void encode_entry(StringInfo buf, const AevonPacked *packed, int at);
 static void encode_partial(StringInfo buf, const AevonPartial *partial,
@@ -185,6 +190,14 @@ aevon_packed_open(const bytea *state, AevonPackedReader *reader)
 	reader->first = aevon_varint_get_signed(&reader->at, reader->end);
 	reader->last = reader->first + (int64) aevon_varint_get(&reader->at, reader->end);
 	decode_partial(&reader->at, reader->end, &reader->merged, NULL, &reader->merged_quantiles);
+	if (reader->count > 1)
+	{
+		uint64		before = aevon_varint_get(&reader->at, reader->end);
+
+		if (before >= reader->end - reader->at)
+			aevon_varint_corrupted();
+		reader->before = (int) before;
+	}
 	reader->window = reader->first;
 	reader->left = reader->count;
 }
@@ -218,28 +231,62 @@ aevon_packed_next(AevonPackedReader *reader, int64 from, int64 until)
 bytea *
 aevon_packed_encode(const AevonPacked *packed)
 {
+	AevonPacked head = *packed;
+	StringInfoData entries;
 	StringInfoData buf;
-	int64		window;
+	int			before = 0;
 
-	initStringInfo(&buf);
-	appendStringInfoSpaces(&buf, VARHDRSZ);
-	appendStringInfoChar(&buf, FORMAT_VERSION);
-	aevon_varint_put(&buf, packed->count);
+	initStringInfo(&entries);
+	for (int i = 0; i < packed->count; i++)
+	{
+		before = entries.len;
+		aevon_varint_put(&entries, i == 0 ? 0 :
+						 packed->entries[i].window - packed->entries[i - 1].window);
+		encode_entry(&entries, packed, i);
+	}
 	if (packed->count > 0)
 	{
-		window = packed->entries[0].window;
-		aevon_varint_put_signed(&buf, window);
-		aevon_varint_put(&buf, packed->entries[packed->count - 1].window - window);
-		encode_partial(&buf, &packed->merged, NULL);
-		for (int i = 0; i < packed->count; i++)
-		{
-			aevon_varint_put(&buf, packed->entries[i].window - window);
-			window = packed->entries[i].window;
-			encode_entry(&buf, packed, i);
-		}
+		head.first = packed->entries[0].window;
+		head.last = packed->entries[packed->count - 1].window;
 	}
+	begin_row(&buf, &head, before, entries.len);
+	appendBinaryStringInfo(&buf, entries.data, entries.len);
+	pfree(entries.data);
 	SET_VARSIZE(buf.data, buf.len);
 	return (bytea *) buf.data;
+}
+
+bytea *
+aevon_packed_append(const bytea *state, const AevonWindowState *states, int count)
+{
+	AevonPackedReader row;
+	AevonPacked tail;
+	AevonQuantiles view;
+	StringInfoData entries;
+	StringInfoData buf;
+	int64		gap;
+	int			last;
+
+	aevon_packed_open(state, &row);
+	if (row.count < 2 || states[0].window < row.last ||
+		row.count + count - (states[0].window == row.last) > AEVON_PACKED_WINDOWS)
+		return NULL;
+	gap = decode_last_entry(&row, &tail, &view);
+	for (int i = 0; i < count; i++)
+		aevon_packed_add(&tail, states[i].window, states[i].partial);
+	if (tail.merged.min_stamp != row.merged.min_stamp ||
+		tail.merged.min_ingested != row.merged.min_ingested)
+		return NULL;
+
+	initStringInfo(&entries);
+	last = encode_tail(&entries, &tail, gap);
+	tail.first = row.first;
+	tail.count += row.count - 1;
+	begin_row(&buf, &tail, row.before + last, row.before + entries.len);
+	appendBinaryStringInfo(&buf, row.at, row.before);
+	appendBinaryStringInfo(&buf, entries.data, entries.len);
+	SET_VARSIZE(buf.data, buf.len);
+	return buf.len <= AEVON_PACKED_BYTES ? (bytea *) buf.data : NULL;
 }
 
 void
@@ -344,6 +391,68 @@ decode_entries(AevonPacked *out, const char *at, const char *end)
 		out->entries[0].bytes = NULL;
 		merge_sketches(&out->entries[0].partial, &out->merged);
 	}
+}
+
+/*
+ * The last entry, as a row whose merged state is all entries'; how far it is from
+ * the one before.
+ */
+static int64
+decode_last_entry(const AevonPackedReader *row, AevonPacked *tail, AevonQuantiles *view)
+{
+	const char *at = row->at + row->before;
+	int64		gap = (int64) aevon_varint_get(&at, row->end);
+	AevonPackedEntry *entry;
+
+	memset(tail, 0, sizeof(*tail));
+	tail->merged = row->merged;
+	tail->first = tail->last = row->last;
+	tail->count = 1;
+	tail->capacity = 8;
+	tail->entries = entry = palloc(tail->capacity * sizeof(AevonPackedEntry));
+	entry->window = row->last;
+	entry->bytes = at;
+	decode_partial(&at, row->end, &entry->partial, &row->merged, view);
+	entry->length = (int) (at - entry->bytes);
+	return gap;
+}
+
+/* Entries of which the first is `gap` behind another; where the last begins. */
+static int
+encode_tail(StringInfo buf, const AevonPacked *tail, int64 gap)
+{
+	int			last = 0;
+
+	for (int i = 0; i < tail->count; i++)
+	{
+		const AevonPackedEntry *entry = &tail->entries[i];
+
+		last = buf->len;
+		aevon_varint_put(buf, i == 0 ? gap : entry->window - entry[-1].window);
+		if (entry->bytes != NULL)
+			appendBinaryStringInfo(buf, entry->bytes, entry->length);
+		else
+			encode_partial(buf, &entry->partial, &tail->merged);
+	}
+	return last;
+}
+
+/* All of a row but its entries, in a buffer with room for these. */
+static void
+begin_row(StringInfo buf, const AevonPacked *packed, int before, int entries)
+{
+	initStringInfo(buf);
+	enlargeStringInfo(buf, entries + 256);
+	buf->len = VARHDRSZ;
+	appendStringInfoChar(buf, FORMAT_VERSION);
+	aevon_varint_put(buf, packed->count);
+	if (packed->count == 0)
+		return;
+	aevon_varint_put_signed(buf, packed->first);
+	aevon_varint_put(buf, packed->last - packed->first);
+	encode_partial(buf, &packed->merged, NULL);
+	if (packed->count > 1)
+		aevon_varint_put(buf, before);
 }
 
 /* Of all values, whether numbers or not. */

@@ -84,6 +84,13 @@ aevon_window_of(TimestampTz at, int64 unit)
 	return quotient - (at % unit < 0 ? 1 : 0);
 }
 
+/* The state of one window. */
+typedef struct AevonWindowState
+{
+	int64		window;
+	AevonPartial *partial;
+} AevonWindowState;
+
 /* One packed row, decoded. */
 typedef struct AevonPackedEntry
 {
@@ -132,6 +139,7 @@ typedef struct AevonPackedReader
 	int64		last;
 	int			count;
 	int			left;			/* entries not yet read */
+	int			before;			/* bytes of the entries but the last */
 	const char *at;
 	const char *end;
 	int64		window;			/* the entry read last, */
@@ -149,6 +157,13 @@ extern void aevon_packed_open(const bytea *state, AevonPackedReader *reader);
 extern bool aevon_packed_next(AevonPackedReader *reader, int64 from, int64 until);
 
 extern bytea *aevon_packed_encode(const AevonPacked *packed);
+
+/*
+ * A row with states merged into its last window or appended behind it, windows
+ * strictly ascending; the entries before are neither decoded nor encoded anew.
+ * NULL: that does not do, or would be too much for one row.
+ */
+extern bytea *aevon_packed_append(const bytea *state, const AevonWindowState *states, int count);
 
 /* Merge a partial state into the entry of `window`, made if missing. */
 extern void aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial);

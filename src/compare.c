@@ -17,6 +17,7 @@
 #include "compare.h"
 #include "fold.h"
 #include "json.h"
+#include "tiers.h"
 
 #define MINUTES_A_DAY AEVON_COMPARE_DAY
 
@@ -52,7 +53,7 @@ static const char *row_fault(const RowCheck *check, int64 first_window,
 							 const AevonPacked *packed);
 static bool decode_safely(const bytea *bytes, AevonPacked *packed);
 static int64 next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from);
-static const AevonPacked *coarser(const AevonPacked *minutes, AevonTier tier);
+static const AevonPacked *coarser(const AevonPacked *minutes, AevonTier tier, int64 until);
 static bool compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed,
 						 Collected *stored);
 static void collect_row(void *context, int64 first_window, const bytea *bytes);
@@ -66,8 +67,6 @@ static void push_sketches(AevonJson *json, const AevonMeasure *measure,
 						  const AevonPartial *partial);
 static Jsonb *fault_document(const AevonComparison *state, const char *fault);
 static void write_piece(const AevonMeasure *measure, const AevonRecount *recount);
-static int	write_tier(AevonStore *store, int64 series_key, AevonTier tier,
-					   const AevonPacked *packed);
 
 int64
 aevon_compare_series(AevonStore *store, const AevonMeasure *measure, const AevonRecount *recount,
@@ -148,8 +147,11 @@ bool
 aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
 					  const AevonPacked *minutes)
 {
+	int64		open_from = AEVON_WINDOW_MIN;
 	bool		any = false;
 
+	if (state->series_key != 0)
+		open_from = aevon_store_open_from(state->store, state->series_key);
 	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
 	{
 		Collected	stored = {
@@ -159,7 +161,7 @@ aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
 		};
 
 		if (aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
-			any |= compare_tier(state, tier, coarser(minutes, tier), &stored);
+			any |= compare_tier(state, tier, coarser(minutes, tier, open_from), &stored);
 	}
 	return any;
 }
@@ -224,20 +226,18 @@ aevon_compare_write(AevonStore *store, const AevonMeasure *measure, const AevonS
 {
 	bool		made;
 	int64		series_key = aevon_store_make_series(store, series, &made);
-	const AevonPacked *windows = minutes;
+	AevonTiers	tiers = {series_key, series->subject_key, measure, series->dims != NULL};
+	AevonWindowState *states = palloc(minutes->count * sizeof(AevonWindowState));
 
 	/* readers know series by their keys, within a generation */
 	if (made)
 		aevon_catalog_bump_generation();
-	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
+	for (int i = 0; i < minutes->count; i++)
 	{
-		if (!aevon_tier_kept(tier, measure, series->subject_key, series->dims != NULL))
-			continue;
-		windows = coarser(minutes, tier);
-		write_tier(store, series_key, tier, windows);
+		states[i].window = minutes->entries[i].window;
+		states[i].partial = &minutes->entries[i].partial;
 	}
-	for (int i = 0; i < windows->count; i++)
-		aevon_store_touch(store, series_key, windows->entries[i].window);
+	aevon_tiers_add(store, &tiers, states, minutes->count);
 }
 
 static void
@@ -352,16 +352,16 @@ next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from)
 	return aevon_window_of(stored.least * minutes, MINUTES_A_DAY) * MINUTES_A_DAY;
 }
 
-/* The minutes merged by windows of the tier. */
+/* The minutes, or those before `until` merged by windows of the tier. */
 static const AevonPacked *
-coarser(const AevonPacked *minutes, AevonTier tier)
+coarser(const AevonPacked *minutes, AevonTier tier, int64 until)
 {
 	AevonPacked *merged;
 
 	if (tier == AEVON_TIER_1M)
 		return minutes;
 	merged = palloc0(sizeof(AevonPacked));
-	for (int i = 0; i < minutes->count; i++)
+	for (int i = 0; i < minutes->count && minutes->entries[i].window < until; i++)
 		aevon_packed_add(merged, aevon_window_of(minutes->entries[i].window,
 												 aevon_tier_minutes(tier)),
 						 &minutes->entries[i].partial);
@@ -582,18 +582,4 @@ write_piece(const AevonMeasure *measure, const AevonRecount *recount)
 	aevon_store_close(store);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
-}
-
-static int
-write_tier(AevonStore *store, int64 series_key, AevonTier tier, const AevonPacked *packed)
-{
-	AevonSeriesTier where = {series_key, tier, true};
-	AevonWindowState *states = palloc(packed->count * sizeof(AevonWindowState));
-
-	for (int i = 0; i < packed->count; i++)
-	{
-		states[i].window = packed->entries[i].window;
-		states[i].partial = &packed->entries[i].partial;
-	}
-	return aevon_store_merge(store, &where, states, packed->count);
 }

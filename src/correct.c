@@ -38,8 +38,8 @@ typedef struct Correcting
 	Target	   *targets;		/* sorted by subject and minute, each once */
 	int			written_count;
 	int			written_capacity;
-	Target	   *written;		/* minutes written of measures with
-								 * dimensions, series by series */
+	Target	   *written;		/* minutes of closed rows that were written,
+								 * series by series */
 } Correcting;
 
 /* A minute of one of a subject's series, summed up again. */
@@ -63,7 +63,9 @@ static void note_void(void *context, const AevonVoid *found);
 static void add_target(Correcting *state, const AevonVoid *found, int32 subject_key);
 static void sort_targets(Correcting *state);
 static int	compare_targets(const void *a, const void *b);
-static int64 write_subjects(Correcting *state, AevonTier tier);
+static int64 write_windows(Correcting *state, AevonTier tier);
+static int64 write_subjects(Correcting *state, AevonStore *store);
+static int64 write_tier(Correcting *state, AevonStore *store, AevonTier tier);
 static int64 write_combinations(Correcting *state, AevonStore *store, int measure,
 								const Target *targets, int count);
 static void find_corrected(Correcting *state, AevonStore *store, int measure,
@@ -71,6 +73,8 @@ static void find_corrected(Correcting *state, AevonStore *store, int measure,
 static void append_corrected(CorrectedList *list, const AevonSplitSeries *series, int64 minute);
 static int	write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 							const Target *subject, const Corrected *found, int count);
+static int	replace_minutes(Correcting *state, AevonStore *store, Target *target,
+							const AevonWindowState *states, int count);
 static void note_written(Correcting *state, const Target *target);
 static int	compare_corrected(const void *a, const void *b);
 static int	write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
@@ -99,7 +103,7 @@ aevon_correct_buckets(const AevonCorrection *correction, int64 *written)
 	{
 		sort_targets(&state);
 		for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
-			*written += write_subjects(&state, tier);
+			*written += write_windows(&state, tier);
 		pfree(state.targets);
 	}
 	aevon_voids_close(state.voids);
@@ -187,15 +191,29 @@ compare_targets(const void *a, const void *b)
 
 /* Write a tier's windows of all targets; what was written before is seen. */
 static int64
-write_subjects(Correcting *state, AevonTier tier)
+write_windows(Correcting *state, AevonTier tier)
 {
-	const AevonCorrection *correction = state->correction;
 	AevonStore *store;
-	int64		written = 0;
+	int64		written;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	store = aevon_store_open(GetActiveSnapshot(), true);
+	if (tier == AEVON_TIER_1M)
+		written = write_subjects(state, store);
+	else
+		written = write_tier(state, store, tier);
+	aevon_store_close(store);
+	PopActiveSnapshot();
+	return written;
+}
+
+static int64
+write_subjects(Correcting *state, AevonStore *store)
+{
+	const AevonCorrection *correction = state->correction;
+	int64		written = 0;
+
 	for (int first = 0, end; first < state->count; first = end)
 	{
 		const Target *targets = &state->targets[first];
@@ -211,25 +229,29 @@ write_subjects(Correcting *state, AevonTier tier)
 			int64		series_key;
 			MemoryContext outer;
 
-			if (!aevon_tier_kept(tier, measure, targets->subject_key, false))
-				continue;
 			if (measure->dimension_count > 0)
 			{
-				if (tier == AEVON_TIER_1M)
-					written += write_combinations(state, store, i, targets, end - first);
+				written += write_combinations(state, store, i, targets, end - first);
 				continue;
 			}
 			series_key = aevon_store_find_series(store, &series);
 			outer = MemoryContextSwitchTo(state->scratch);
-			if (series_key != 0 && tier != AEVON_TIER_1M)
-				written += write_coarse(store, series_key, tier, targets, end - first);
-			else if (series_key != 0)
+			if (series_key != 0)
 				written += write_minutes(state, store, measure, series_key, targets, end - first);
 			MemoryContextSwitchTo(outer);
 			MemoryContextReset(state->scratch);
 		}
 	}
-	for (int first = 0, end; tier != AEVON_TIER_1M && first < state->written_count; first = end)
+	return written;
+}
+
+/* The windows of a coarser tier that closed minutes were written of. */
+static int64
+write_tier(Correcting *state, AevonStore *store, AevonTier tier)
+{
+	int64		written = 0;
+
+	for (int first = 0, end; first < state->written_count; first = end)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(state->scratch);
 		const Target *targets = &state->written[first];
@@ -243,8 +265,6 @@ write_subjects(Correcting *state, AevonTier tier)
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(state->scratch);
 	}
-	aevon_store_close(store);
-	PopActiveSnapshot();
 	return written;
 }
 
@@ -335,23 +355,49 @@ write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measur
 {
 	AevonSeries series = {measure->measure_key, subject->tenant_key, subject->subject_key,
 	found->dims};
-	AevonSeriesTier where = {aevon_store_find_series(store, &series), AEVON_TIER_1M, true};
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
 	Target		target = *subject;
 
-	if (where.series_key == 0)
+	target.series_key = aevon_store_find_series(store, &series);
+	if (target.series_key == 0)
 		return 0;
 	target.measure = measure;
 	target.combination = found->dims != NULL;
-	target.series_key = where.series_key;
 	for (int i = 0; i < count; i++)
 	{
 		states[i].window = found[i].minute;
 		states[i].partial = found[i].partial;
-		target.minute = found[i].minute;
-		note_written(state, &target);
 	}
-	return aevon_store_merge(store, &where, states, count);
+	return replace_minutes(state, store, &target, states, count);
+}
+
+/*
+ * Put minutes in the place of those of the target's series, and note those of
+ * closed rows: their coarser windows are to be summed up again.
+ */
+static int
+replace_minutes(Correcting *state, AevonStore *store, Target *target,
+				const AevonWindowState *states, int count)
+{
+	AevonClosing closing = {0};
+	AevonSeriesTier where = {target->series_key, AEVON_TIER_1M, true, &closing};
+	int			written = aevon_store_merge(store, &where, states, count);
+	int64		touched = AEVON_WINDOW_MIN;
+
+	for (int i = 0; i < closing.count; i++)
+	{
+		target->minute = closing.minutes[i].window;
+		note_written(state, target);
+	}
+	for (int i = 0; i < count; i++)
+	{
+		int64		day = aevon_window_of(states[i].window, aevon_tier_minutes(AEVON_TIER_1D));
+
+		if (day != touched)
+			aevon_store_touch(store, target->series_key, day);
+		touched = day;
+	}
+	return written;
 }
 
 static void
@@ -384,15 +430,18 @@ static int
 write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 			  int64 series_key, const Target *targets, int count)
 {
-	AevonSeriesTier where = {series_key, AEVON_TIER_1M, true};
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
+	Target		target = *targets;
 
+	target.measure = measure;
+	target.combination = false;
+	target.series_key = series_key;
 	for (int i = 0; i < count; i++)
 	{
 		states[i].window = targets[i].minute;
 		states[i].partial = sum_minute(state, measure, &targets[i]);
 	}
-	return aevon_store_merge(store, &where, states, count);
+	return replace_minutes(state, store, &target, states, count);
 }
 
 static int
@@ -402,21 +451,20 @@ write_coarse(AevonStore *store, int64 series_key, AevonTier tier, const Target *
 	AevonSeriesTier where = {series_key, tier, true};
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
 	int64		minutes = aevon_tier_minutes(tier);
+	int64		open_from = aevon_store_open_from(store, series_key);
 	int			n = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		int64		window = aevon_window_of(targets[i].minute, minutes);
 		AevonVisit	visit = {AEVON_TIER_1M, series_key, window * minutes,
-		(window + 1) * minutes, NULL, DT_NOEND, NULL};
+		Min((window + 1) * minutes, open_from), NULL, DT_NOEND, NULL};
 
 		if (n > 0 && states[n - 1].window == window)
 			continue;
 		states[n].window = window;
 		states[n].partial = palloc0(sizeof(AevonPartial));
 		aevon_store_visit(store, &visit, merge_state, &states[n++]);
-		if (tier == AEVON_TIER_1D)
-			aevon_store_touch(store, series_key, window);
 	}
 	return aevon_store_merge(store, &where, states, n);
 }

@@ -20,6 +20,7 @@
 #include "groups.h"
 #include "guc.h"
 #include "store.h"
+#include "tiers.h"
 
 /* Groups should be written past either bound. */
 #define MAX_GROUPS 200000
@@ -37,40 +38,69 @@ typedef struct FoldGroup
 {
 	GroupKey	key;
 	int32		tenant_key;
-	char		status;
 	int32		subject_key;	/* of the series that is written now */
 	AevonDims  *dims;			/* likewise */
 	AevonPartial partial;
 } FoldGroup;
 
-static inline uint32
-hash_group(const GroupKey *key)
+/*
+ * The place of a group: in the table that finds it, and in the order of series
+ * and minutes, without a look at the group itself.
+ */
+typedef struct Place
 {
-	uint32		subject = hash_combine(murmurhash32((uint32) key->principal_key),
-									   (uint32) key->measure);
+	uint64		series;			/* measure, and principal or subject */
+	uint64		minute;			/* values by number, and minute */
+} Place;
 
-	if (key->dims != NULL)
-		subject = hash_combine(subject, murmurhash32((uint32) key->dims->number));
-	return hash_combine(subject, murmurhash32((uint32) key->minute));
+typedef struct GroupEntry
+{
+	Place		place;
+	FoldGroup  *group;
+	uint32		hash;
+	char		status;
+} GroupEntry;
+
+/* Minutes of times that events may have, in 34 bits. */
+#define MINUTE_BITS 34
+#define MINUTE_OFFSET (INT64CONST(1) << (MINUTE_BITS - 1))
+
+/* By measure, subject, values in the order in which they were met, minute. */
+static inline Place
+place_of(const GroupKey *key, int32 subject_key, const AevonDims *dims)
+{
+	Place		place;
+
+	place.series = (uint64) key->measure << 32 | ((uint32) subject_key ^ 0x80000000);
+	place.minute = (uint64) (dims ? dims->number : 0) << MINUTE_BITS |
+		(uint64) (key->minute + MINUTE_OFFSET);
+	return place;
 }
 
-static inline bool
-equal_groups(const GroupKey *a, const GroupKey *b)
+static inline uint32
+hash_place(Place place)
 {
-	return a->minute == b->minute && a->measure == b->measure &&
-		a->principal_key == b->principal_key && a->dims == b->dims;
+	uint64		mixed = (place.series ^ place.minute * UINT64CONST(0x9e3779b97f4a7c15)) *
+	UINT64CONST(0xbf58476d1ce4e5b9);
+
+	return (uint32) ((mixed ^ mixed >> 29) * UINT64CONST(0x94d049bb133111eb) >> 32);
 }
 
 #define SH_PREFIX groups
-#define SH_ELEMENT_TYPE FoldGroup
-#define SH_KEY_TYPE GroupKey
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) hash_group(&(key))
-#define SH_EQUAL(table, a, b) equal_groups(&(a), &(b))
+#define SH_ELEMENT_TYPE GroupEntry
+#define SH_KEY_TYPE Place
+#define SH_KEY place
+#define SH_HASH_KEY(table, key) hash_place(key)
+#define SH_EQUAL(table, a, b) ((a).series == (b).series && (a).minute == (b).minute)
+#define SH_STORE_HASH
+#define SH_GET_HASH(table, entry) (entry)->hash
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
+
+/* So many groups are allocated in one go. */
+#define GROUPS_AT_ONCE 256
 
 struct AevonGroups
 {
@@ -82,9 +112,27 @@ struct AevonGroups
 	MemoryContext work;			/* of the groups */
 	MemoryContext event;		/* of one event */
 	groups_hash *table;
+	FoldGroup  *spare;			/* memory of groups to come */
+	int			spare_count;
 	AevonDimsTable *dims;		/* NULL without dimensions */
 	unsigned int folded;		/* events since the groups were started */
 };
+
+typedef struct Ordered
+{
+	Place		place;
+	FoldGroup  *group;
+} Ordered;
+
+#define ST_SORT sort_ordered
+#define ST_ELEMENT_TYPE Ordered
+#define ST_COMPARE(a, b) \
+	((a)->place.series != (b)->place.series ? \
+	 ((a)->place.series < (b)->place.series ? -1 : 1) : \
+	 (a)->place.minute < (b)->place.minute ? -1 : (a)->place.minute > (b)->place.minute)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* Which series are written in one go. */
 typedef enum PassKind
@@ -103,24 +151,25 @@ typedef struct Pass
 } Pass;
 
 static void start_groups(AevonGroups *groups);
+static FoldGroup *find_group(AevonGroups *groups, groups_hash *table, const GroupKey *key,
+							 int32 tenant_key);
 static int64 write_passes(AevonGroups *groups, AevonStore *store);
-static FoldGroup **list_groups(AevonGroups *groups, int *count);
+static FoldGroup **list_groups(groups_hash *table, int *count);
 static void settle_combinations(AevonGroups *groups, AevonStore *store, FoldGroup **list,
 								int count);
 static bool admits_series(AevonFolded *folded, AevonSeriesCount *count);
 static int	count_new_rollups(AevonGroups *groups, AevonStore *store, AevonDims *dims);
 static int64 write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count,
 						const Pass *pass);
+static bool same_series(const Ordered *a, const Ordered *b);
 static int	choose_groups(AevonGroups *groups, FoldGroup **list, int count, const Pass *pass,
-						  FoldGroup **chosen);
-static int	merge_minutes(FoldGroup **groups, int count, bool last, AevonWindowState *states);
+						  Ordered *chosen);
+static int	merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *states);
+static FoldGroup **total_tenants(AevonGroups *groups, FoldGroup **list, int *count);
 static int	write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 						 AevonWindowState *states, int count);
 static void count_series(AevonStore *store, const AevonMeasure *measure, int32 tenant_key);
-static AevonWindowState *coarser(const AevonWindowState *states, int *count, int64 unit);
-static bool same_series(const FoldGroup *a, const FoldGroup *b);
 static int	compare_combinations(const void *a, const void *b);
-static int	compare_series(const void *a, const void *b);
 static int	compare_dims(const AevonDims *a, const AevonDims *b);
 
 AevonGroups *
@@ -165,7 +214,6 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 		const AevonMeasure *measure = groups->measures[i].measure;
 		AevonContribution contribution;
 		FoldGroup  *group;
-		bool		found;
 
 		if (!aevon_fold_evaluate(measure, row, &contribution))
 			continue;
@@ -173,12 +221,7 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 		key.measure = i;
 		key.dims = measure->dimension_count == 0 ? NULL :
 			aevon_dims_of_event(groups->dims, measure, row);
-		group = groups_insert(groups->table, key, &found);
-		if (!found)
-		{
-			memset(&group->partial, 0, sizeof(group->partial));
-			group->tenant_key = row->tenant_key;
-		}
+		group = find_group(groups, groups->table, &key, row->tenant_key);
 		MemoryContextSwitchTo(groups->work);
 		aevon_fold_apply(measure, &contribution, &group->partial);
 		MemoryContextSwitchTo(groups->event);
@@ -232,7 +275,30 @@ start_groups(AevonGroups *groups)
 	if (groups->dimensions)
 		groups->dims = aevon_dims_table_create();
 	groups->folded = 0;
+	groups->spare_count = 0;
 	MemoryContextSwitchTo(outer);
+}
+
+/* The group of a key, made if missing. */
+static FoldGroup *
+find_group(AevonGroups *groups, groups_hash *table, const GroupKey *key, int32 tenant_key)
+{
+	bool		found;
+	GroupEntry *entry = groups_insert(table, place_of(key, key->principal_key, key->dims), &found);
+	FoldGroup  *group;
+
+	if (found)
+		return entry->group;
+	if (groups->spare_count == 0)
+	{
+		groups->spare = MemoryContextAlloc(groups->work, GROUPS_AT_ONCE * sizeof(FoldGroup));
+		groups->spare_count = GROUPS_AT_ONCE;
+	}
+	group = entry->group = &groups->spare[--groups->spare_count];
+	group->key = *key;
+	group->tenant_key = tenant_key;
+	memset(&group->partial, 0, sizeof(group->partial));
+	return group;
 }
 
 static int64
@@ -242,7 +308,7 @@ write_passes(AevonGroups *groups, AevonStore *store)
 	static const Pass combinations = {PASS_COMBINATIONS, true};
 	static const Pass totals = {PASS_TOTALS, true, 0, true};
 	int			count;
-	FoldGroup **list = list_groups(groups, &count);
+	FoldGroup **list = list_groups(groups->table, &count);
 	int64		written = 0;
 
 	if (groups->dimensions)
@@ -260,20 +326,21 @@ write_passes(AevonGroups *groups, AevonStore *store)
 		if (groups->rollups & ((uint32) 1 << i))
 			written += write_pass(groups, store, list, count, &rollup);
 	}
+	list = total_tenants(groups, list, &count);
 	return written + write_pass(groups, store, list, count, &totals);
 }
 
 static FoldGroup **
-list_groups(AevonGroups *groups, int *count)
+list_groups(groups_hash *table, int *count)
 {
-	FoldGroup **list = palloc(groups->table->members * sizeof(FoldGroup *));
+	FoldGroup **list = palloc(table->members * sizeof(FoldGroup *));
 	groups_iterator iterator;
-	FoldGroup  *group;
+	GroupEntry *entry;
 
 	*count = 0;
-	groups_start_iterate(groups->table, &iterator);
-	while ((group = groups_iterate(groups->table, &iterator)) != NULL)
-		list[(*count)++] = group;
+	groups_start_iterate(table, &iterator);
+	while ((entry = groups_iterate(table, &iterator)) != NULL)
+		list[(*count)++] = entry->group;
 	return list;
 }
 
@@ -352,23 +419,23 @@ static int64
 write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count,
 		   const Pass *pass)
 {
-	FoldGroup **chosen = palloc(count * sizeof(FoldGroup *));
+	Ordered    *chosen = palloc_extended(count * sizeof(Ordered), MCXT_ALLOC_HUGE);
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
 	int			left = choose_groups(groups, list, count, pass, chosen);
 	MemoryContext series = AllocSetContextCreate(CurrentMemoryContext, "aevon written series",
 												 ALLOCSET_DEFAULT_SIZES);
 	int64		written = 0;
 
-	qsort(chosen, left, sizeof(FoldGroup *), compare_series);
+	sort_ordered(chosen, left);
 	for (int first = 0, end; first < left; first = end)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(series);
 		int			n = 0;
 
-		for (end = first + 1; end < left && same_series(chosen[first], chosen[end]); end++)
+		for (end = first + 1; end < left && same_series(&chosen[first], &chosen[end]); end++)
 			continue;
 		n = merge_minutes(&chosen[first], end - first, pass->last, states);
-		written += write_series(groups, store, chosen[first], states, n);
+		written += write_series(groups, store, chosen[first].group, states, n);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(series);
 	}
@@ -378,10 +445,18 @@ write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count,
 	return written;
 }
 
+/* The values' number is in the place, so that the groups need not be looked at. */
+static bool
+same_series(const Ordered *a, const Ordered *b)
+{
+	return a->place.series == b->place.series &&
+		a->place.minute >> MINUTE_BITS == b->place.minute >> MINUTE_BITS;
+}
+
 /* The groups that the pass is about, each with the series it belongs to. */
 static int
 choose_groups(AevonGroups *groups, FoldGroup **list, int count, const Pass *pass,
-			  FoldGroup **chosen)
+			  Ordered *chosen)
 {
 	AevonGrouping grouping = (AevonGrouping) 1 << pass->rollup;
 	const AevonDims *projected = NULL;
@@ -405,25 +480,27 @@ choose_groups(AevonGroups *groups, FoldGroup **list, int count, const Pass *pass
 		group->dims = pass->kind == PASS_TOTALS ? NULL :
 			pass->kind == PASS_COMBINATIONS ? dims : projection;
 		group->subject_key = pass->tenants ? -group->tenant_key : group->key.principal_key;
-		chosen[n++] = group;
+		chosen[n].place = place_of(&group->key, group->subject_key, group->dims);
+		chosen[n++].group = group;
 	}
 	return n;
 }
 
 /* The states of one series by minute; groups of the same minute are merged. */
 static int
-merge_minutes(FoldGroup **groups, int count, bool last, AevonWindowState *states)
+merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *states)
 {
 	bool		own = false;	/* may states[n - 1] be changed? */
 	int			n = 0;
 
 	for (int i = 0; i < count; i++)
 	{
-		AevonPartial *partial = &groups[i]->partial;
+		FoldGroup  *group = groups[i].group;
+		AevonPartial *partial = &group->partial;
 
-		if (n == 0 || states[n - 1].window != groups[i]->key.minute)
+		if (n == 0 || states[n - 1].window != group->key.minute)
 		{
-			states[n].window = groups[i]->key.minute;
+			states[n].window = group->key.minute;
 			states[n++].partial = partial;
 			own = last;
 			continue;
@@ -441,7 +518,26 @@ merge_minutes(FoldGroup **groups, int count, bool last, AevonWindowState *states
 	return n;
 }
 
-/* Minutes of one series into its minutes and, merged, into its coarser tiers. */
+/*
+ * Groups of whole tenants, merged from all others.  These are many, a tenant's
+ * minutes few: finding them is quicker than sorting.
+ */
+static FoldGroup **
+total_tenants(AevonGroups *groups, FoldGroup **list, int *count)
+{
+	groups_hash *totals = groups_create(groups->work, 1024, NULL);
+
+	for (int i = 0; i < *count; i++)
+	{
+		GroupKey	key = {list[i]->key.minute, list[i]->key.measure, list[i]->tenant_key, NULL};
+		FoldGroup  *total = find_group(groups, totals, &key, list[i]->tenant_key);
+
+		aevon_partial_merge(&total->partial, &list[i]->partial);
+	}
+	return list_groups(totals, count);
+}
+
+/* Minutes of one series, as all groups in them give them. */
 static int
 write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 			 AevonWindowState *states, int count)
@@ -451,25 +547,12 @@ write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
 	group->subject_key, group->dims, groups->xmax};
 	bool		made;
 	int64		series_key = aevon_store_make_series(store, &series, &made);
-	AevonSeriesTier where = {series_key, AEVON_TIER_1M, false};
-	int			written = aevon_store_merge(store, &where, states, count);
-	int64		minutes = 1;
+	AevonTiers	tiers = {series_key, group->subject_key, folded->measure, group->dims != NULL};
 
 	CHECK_FOR_INTERRUPTS();
 	if (made && group->dims != NULL)
 		count_series(store, folded->measure, group->tenant_key);
-	for (where.tier = AEVON_TIER_1H; where.tier < AEVON_TIER_COUNT; where.tier++)
-	{
-		if (!aevon_tier_kept(where.tier, folded->measure, group->subject_key,
-							 group->dims != NULL))
-			continue;
-		states = coarser(states, &count, aevon_tier_minutes(where.tier) / minutes);
-		minutes = aevon_tier_minutes(where.tier);
-		written += aevon_store_merge(store, &where, states, count);
-	}
-	for (int i = 0; i < count; i++)
-		aevon_store_touch(store, series_key, states[i].window);
-	return written;
+	return aevon_tiers_add(store, &tiers, states, count);
 }
 
 static void
@@ -479,35 +562,6 @@ count_series(AevonStore *store, const AevonMeasure *measure, int32 tenant_key)
 
 	count->count++;
 	count->changed = true;
-}
-
-/* The states merged by windows `unit` times as long. */
-static AevonWindowState *
-coarser(const AevonWindowState *states, int *count, int64 unit)
-{
-	AevonWindowState *merged = palloc(*count * sizeof(AevonWindowState));
-	int			n = 0;
-
-	for (int i = 0; i < *count; i++)
-	{
-		int64		window = aevon_window_of(states[i].window, unit);
-
-		if (n == 0 || merged[n - 1].window != window)
-		{
-			merged[n].window = window;
-			merged[n++].partial = palloc0(sizeof(AevonPartial));
-		}
-		aevon_partial_merge(merged[n - 1].partial, states[i].partial);
-	}
-	*count = n;
-	return merged;
-}
-
-static bool
-same_series(const FoldGroup *a, const FoldGroup *b)
-{
-	return a->key.measure == b->key.measure && a->subject_key == b->subject_key &&
-		a->dims == b->dims;
 }
 
 static int
@@ -521,21 +575,6 @@ compare_combinations(const void *a, const void *b)
 	if (x->dims != y->dims)
 		return compare_dims(x->dims, y->dims);
 	return x->principal_key < y->principal_key ? -1 : x->principal_key > y->principal_key ? 1 : 0;
-}
-
-static int
-compare_series(const void *a, const void *b)
-{
-	const FoldGroup *x = *(FoldGroup *const *) a;
-	const FoldGroup *y = *(FoldGroup *const *) b;
-
-	if (x->key.measure != y->key.measure)
-		return x->key.measure < y->key.measure ? -1 : 1;
-	if (x->subject_key != y->subject_key)
-		return x->subject_key < y->subject_key ? -1 : 1;
-	if (x->dims != y->dims)
-		return compare_dims(x->dims, y->dims);
-	return x->key.minute < y->key.minute ? -1 : x->key.minute > y->key.minute ? 1 : 0;
 }
 
 /* In the order in which they were met; only one of them may be NULL. */

@@ -39,6 +39,14 @@ typedef struct StoreTable
 	ResultRelInfo *target;		/* writers only */
 } StoreTable;
 
+/* How a row is written. */
+typedef struct Writing
+{
+	bool		appended;		/* it grew at its end only */
+	bool		is_last;		/* of its series */
+	MemoryContext outer;		/* of what is closed */
+} Writing;
+
 struct AevonStore
 {
 	Snapshot	snapshot;
@@ -47,11 +55,27 @@ struct AevonStore
 	MemoryContext home;			/* of what lives as long as the store */
 	MemoryContext scratch;		/* of one row */
 	AevonSeriesCounts *counts;
+	MemoryContext opening;		/* of one visit; NULL: none yet */
 	StoreTable	series;			/* opened at first use */
 	StoreTable	touched;		/* writers only */
 	StoreTable	tiers[AEVON_TIER_COUNT];	/* opened at first use */
 };
 
+/* What a series' last row of minutes holds of a window of a coarser tier. */
+typedef struct OpenWindow
+{
+	int64		window;
+	bool		divided;		/* to be given without a state */
+	AevonPartial partial;
+} OpenWindow;
+
+typedef struct OpenRow
+{
+	int			count;
+	OpenWindow	windows[FLEXIBLE_ARRAY_MEMBER];
+} OpenRow;
+
+static bool is_touched(AevonStore *store, int64 series_key, int64 day);
 static void open_table(AevonStore *store, StoreTable *table, AevonRelation heap,
 					   AevonRelation index, int nkeys);
 static void close_table(AevonStore *store, StoreTable *table);
@@ -63,17 +87,31 @@ static bool find_row(AevonStore *store, StoreTable *table, int64 series_key, int
 static bool next_row(AevonStore *store, StoreTable *table, ScanDirection direction);
 static int64 row_first_window(StoreTable *table);
 static const bytea *row_state(StoreTable *table);
-static void visit_row(const bytea *state, const AevonVisit *visit,
+static void visit_tier(AevonStore *store, const AevonVisit *visit, OpenRow *open,
+					   AevonStateVisitor visitor, void *context);
+static void visit_row(const bytea *state, const AevonVisit *visit, OpenRow *open,
 					  AevonStateVisitor visitor, void *context);
+static OpenRow *read_open_row(AevonStore *store, const AevonVisit *visit);
+static bool is_taken_whole(const AevonVisit *visit, int64 first, int64 last);
+static void open_windows(AevonPackedReader *row, const AevonVisit *visit, OpenRow *open);
+static OpenWindow *find_open(OpenRow *open, int64 window);
+static bool any_divided(const OpenRow *open, int64 first, int64 last);
+static bool is_cut(const AevonVisit *visit, AevonSpan *span, int64 window);
 static bool is_except(const AevonVisit *visit, int64 first, int64 last);
 static int64 find_place(AevonStore *store, StoreTable *table, int64 series_key, int64 window,
 						int64 *first_window);
 static int64 bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first);
-static int	write_packed(AevonStore *store, StoreTable *table, int64 series_key,
-						 int64 first_window, const AevonPacked *packed, bool appended);
+static bool append_states(AevonStore *store, const AevonSeriesTier *where, int64 first_window,
+						  const AevonWindowState *states, int count);
+static void close_states(AevonClosing *closing, const AevonWindowState *states, int count);
+static void close_entries(AevonClosing *closing, const AevonPacked *packed, int from, int count);
+static AevonWindowState *add_closing(AevonClosing *closing);
+static int	write_packed(AevonStore *store, const AevonSeriesTier *where, int64 first_window,
+						 const AevonPacked *packed, Writing how);
 static int	encode_fitting(const AevonPacked *packed, int at, bool appended, bytea **state);
 static void write_row(AevonStore *store, StoreTable *table, int64 series_key,
 					  int64 first_window, bytea *state, bool update);
+static void update_row(AevonStore *store, StoreTable *table);
 static void insert_row(AevonStore *store, StoreTable *table);
 
 AevonStore *
@@ -275,26 +313,30 @@ void
 aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor visitor,
 				  void *context)
 {
-	StoreTable *table = tier_table(store, visit->tier);
-	bool		found;
+	MemoryContext outer;
+	OpenRow    *open;
 
 	if (visit->from >= visit->until)
 		return;
-
-	/* backwards, so that the row that covers `from` is simply the last */
-	found = find_row(store, table, visit->series_key, visit->until - 1);
-	while (found)
+	if (visit->tier == AEVON_TIER_1M)
 	{
-		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
-
-		CHECK_FOR_INTERRUPTS();
-		visit_row(row_state(table), visit, visitor, context);
-		MemoryContextSwitchTo(outer);
-		MemoryContextReset(store->scratch);
-		if (row_first_window(table) <= visit->from)
-			break;
-		found = next_row(store, table, BackwardScanDirection);
+		visit_tier(store, visit, NULL, visitor, context);
+		return;
 	}
+	if (store->opening == NULL)
+		store->opening = AllocSetContextCreate(store->home, "aevon last row of minutes",
+											   ALLOCSET_DEFAULT_SIZES);
+	outer = MemoryContextSwitchTo(store->opening);
+	open = read_open_row(store, visit);
+	MemoryContextSwitchTo(outer);
+	visit_tier(store, visit, open, visitor, context);
+	for (int i = 0; open != NULL && i < open->count; i++)
+	{
+		OpenWindow *window = &open->windows[i];
+
+		visitor(context, window->window, window->divided ? NULL : &window->partial);
+	}
+	MemoryContextReset(store->opening);
 }
 
 void
@@ -318,6 +360,16 @@ aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit, AevonRowVisit
 	}
 }
 
+int64
+aevon_store_open_from(AevonStore *store, int64 series_key)
+{
+	StoreTable *table = tier_table(store, AEVON_TIER_1M);
+
+	if (!find_row(store, table, series_key, AEVON_WINDOW_MAX))
+		return AEVON_WINDOW_MIN;
+	return row_first_window(table);
+}
+
 int
 aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 				  const AevonWindowState *states, int count)
@@ -331,12 +383,20 @@ aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 		int64		first_window;
 		int64		bound = find_place(store, table, where->series_key, states[i].window,
 									   &first_window);
-		bool		appended;
+		Writing		how = {.is_last = bound == AEVON_WINDOW_MAX,.outer = outer};
+		int			from = i;
 		AevonPacked packed = {0};
 
+		if (!where->replace && how.is_last &&
+			append_states(store, where, first_window, &states[i], count - i))
+		{
+			MemoryContextSwitchTo(outer);
+			MemoryContextReset(store->scratch);
+			return written + 1;
+		}
 		if (!TTS_EMPTY(table->slot))
 			aevon_packed_decode(row_state(table), false, &packed);
-		appended = packed.count == 0 || states[i].window > packed.last;
+		how.appended = packed.count == 0 || states[i].window > packed.last;
 		for (; i < count && states[i].window < bound; i++)
 		{
 			if (where->replace)
@@ -346,8 +406,10 @@ aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 		}
 		if (where->replace)
 			aevon_packed_remerge(&packed);
-		written += write_packed(store, table, where->series_key, first_window, &packed, appended);
+		written += write_packed(store, where, first_window, &packed, how);
 		MemoryContextSwitchTo(outer);
+		if (where->closing != NULL && !how.is_last)
+			close_states(where->closing, &states[from], i - from);
 		MemoryContextReset(store->scratch);
 	}
 	return written;
@@ -358,12 +420,8 @@ aevon_store_touch(AevonStore *store, int64 series_key, int64 day)
 {
 	StoreTable *table = &store->touched;
 	TupleTableSlot *slot = table->new_slot;
-	ScanKeyData keys[2];
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(series_key));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum((int32) day));
-	index_rescan(table->scan, keys, 2, NULL, 0);
-	if (next_row(store, table, ForwardScanDirection))
+	if (is_touched(store, series_key, day))
 		return;
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, false, Natts_touched_days * sizeof(bool));
@@ -371,6 +429,18 @@ aevon_store_touch(AevonStore *store, int64 series_key, int64 day)
 	slot->tts_values[Anum_touched_days_day - 1] = Int32GetDatum((int32) day);
 	ExecStoreVirtualTuple(slot);
 	insert_row(store, table);
+}
+
+static bool
+is_touched(AevonStore *store, int64 series_key, int64 day)
+{
+	StoreTable *table = &store->touched;
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(series_key));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum((int32) day));
+	index_rescan(table->scan, keys, 2, NULL, 0);
+	return next_row(store, table, ForwardScanDirection);
 }
 
 static void
@@ -504,45 +574,182 @@ row_state(StoreTable *table)
 	return DatumGetByteaPP(slot_getattr(table->slot, Anum_buckets_state, &isnull));
 }
 
+/* The rows of a tier that may hold windows of the visit. */
 static void
-visit_row(const bytea *state, const AevonVisit *visit, AevonStateVisitor visitor,
-		  void *context)
+visit_tier(AevonStore *store, const AevonVisit *visit, OpenRow *open,
+		   AevonStateVisitor visitor, void *context)
+{
+	StoreTable *table = tier_table(store, visit->tier);
+	bool		found;
+
+	/* backwards, so that the row that covers `from` is simply the last */
+	found = find_row(store, table, visit->series_key, visit->until - 1);
+	while (found)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
+
+		CHECK_FOR_INTERRUPTS();
+		visit_row(row_state(table), visit, open, visitor, context);
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(store->scratch);
+		if (row_first_window(table) <= visit->from)
+			break;
+		found = next_row(store, table, BackwardScanDirection);
+	}
+}
+
+static void
+visit_row(const bytea *state, const AevonVisit *visit, OpenRow *open,
+		  AevonStateVisitor visitor, void *context)
 {
 	AevonPackedReader row;
 	AevonSpan	span = {0, 0};
-	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
-	bool		cut;
 
 	aevon_packed_open(state, &row);
 	if (row.count == 0 || row.last < visit->from || row.first >= visit->until ||
 		row.merged.min_ingested > visit->as_of)
 		return;
-	if (row.first >= visit->from && row.last < visit->until &&
-		row.merged.max_ingested <= visit->as_of &&
-		(visit->grid == NULL ||
-		 aevon_window_same(visit->grid, row.first * unit, (row.last + 1) * unit - 1)) &&
-		!is_except(visit, row.first, row.last))
+	if (row.merged.max_ingested <= visit->as_of && is_taken_whole(visit, row.first, row.last) &&
+		!any_divided(open, row.first, row.last))
 	{
 		visitor(context, row.first, &row.merged);
 		return;
 	}
 
-	cut = visit->grid != NULL && aevon_window_cuts(visit->grid, unit);
 	while (aevon_packed_next(&row, visit->from, visit->until))
 	{
-		TimestampTz start = row.window * unit;
+		OpenWindow *window = find_open(open, row.window);
 		bool		whole = row.partial.max_ingested <= visit->as_of;
 
 		if (row.partial.min_ingested > visit->as_of || is_except(visit, row.window, row.window))
 			continue;
-		if (cut && whole)
+		if (whole)
+			whole = !is_cut(visit, &span, row.window);
+		if (window != NULL)
 		{
-			if (start < span.start || start >= span.end)
-				span = aevon_window_find(visit->grid, start);
-			whole = start + unit <= span.end;
+			window->divided |= !whole;
+			whole = !window->divided;
 		}
 		visitor(context, row.window, whole ? &row.partial : NULL);
 	}
+}
+
+/* Are all windows [first, last] asked for, inside one window of the grid? */
+static bool
+is_taken_whole(const AevonVisit *visit, int64 first, int64 last)
+{
+	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
+
+	return first >= visit->from && last < visit->until &&
+		(visit->grid == NULL ||
+		 aevon_window_same(visit->grid, first * unit, (last + 1) * unit - 1)) &&
+		!is_except(visit, first, last);
+}
+
+/* Does a window of the grid begin inside a window of the tier? */
+static bool
+is_cut(const AevonVisit *visit, AevonSpan *span, int64 window)
+{
+	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
+	TimestampTz start = window * unit;
+
+	if (visit->grid == NULL || !aevon_window_cuts(visit->grid, unit))
+		return false;
+	if (start < span->start || start >= span->end)
+		*span = aevon_window_find(visit->grid, start);
+	return start + unit > span->end;
+}
+
+/*
+ * What the series' last row of minutes has for a visit of a coarser tier, or
+ * NULL.  For past states it is taken apart, since a window has to be divided
+ * here if it is so in the tier.
+ */
+static OpenRow *
+read_open_row(AevonStore *store, const AevonVisit *visit)
+{
+	StoreTable *table = tier_table(store, AEVON_TIER_1M);
+	int64		minutes = aevon_tier_minutes(visit->tier);
+	AevonPackedReader *row;
+	OpenRow    *open;
+	int64		first;
+	int64		last;
+
+	if (!find_row(store, table, visit->series_key, AEVON_WINDOW_MAX))
+		return NULL;
+	row = palloc(sizeof(AevonPackedReader));
+	aevon_packed_open(row_state(table), row);
+	if (row->count == 0)
+		return NULL;
+	first = aevon_window_of(row->first, minutes);
+	last = aevon_window_of(row->last, minutes);
+	if (last < visit->from || first >= visit->until)
+		return NULL;
+	open = palloc(offsetof(OpenRow, windows) + row->count * sizeof(OpenWindow));
+	open->count = 0;
+	if (visit->as_of != DT_NOEND || !is_taken_whole(visit, first, last))
+	{
+		open_windows(row, visit, open);
+		return open;
+	}
+	open->windows[0].window = first;
+	open->windows[0].divided = false;
+	open->windows[0].partial = row->merged;
+	open->count = 1;
+	return open;
+}
+
+/* Of each window of the visit's tier what the minutes of a row hold. */
+static void
+open_windows(AevonPackedReader *row, const AevonVisit *visit, OpenRow *open)
+{
+	int64		minutes = aevon_tier_minutes(visit->tier);
+	int64		from = Max(visit->from, aevon_window_of(row->first, minutes)) * minutes;
+	int64		until = (Min(visit->until - 1, aevon_window_of(row->last, minutes)) + 1) * minutes;
+	AevonSpan	span = {0, 0};
+	OpenWindow *window = NULL;
+
+	while (aevon_packed_next(row, from, until))
+	{
+		int64		number = aevon_window_of(row->window, minutes);
+
+		if (row->partial.min_ingested > visit->as_of || is_except(visit, number, number))
+			continue;
+		if (window == NULL || window->window != number)
+		{
+			window = &open->windows[open->count++];
+			window->window = number;
+			window->divided = is_cut(visit, &span, number);
+			memset(&window->partial, 0, sizeof(window->partial));
+		}
+		if (row->partial.max_ingested > visit->as_of)
+			window->divided = true;
+		else
+			aevon_partial_merge(&window->partial, &row->partial);
+	}
+}
+
+static OpenWindow *
+find_open(OpenRow *open, int64 window)
+{
+	for (int i = 0; open != NULL && i < open->count; i++)
+	{
+		if (open->windows[i].window == window)
+			return &open->windows[i];
+	}
+	return NULL;
+}
+
+static bool
+any_divided(const OpenRow *open, int64 first, int64 last)
+{
+	for (int i = 0; open != NULL && i < open->count; i++)
+	{
+		if (open->windows[i].divided && open->windows[i].window >= first &&
+			open->windows[i].window <= last)
+			return true;
+	}
+	return false;
 }
 
 /* Is any window in [first, last] to be left out? */
@@ -599,15 +806,68 @@ bound_after(AevonStore *store, StoreTable *table, int64 series_key, int64 first)
 	return bound;
 }
 
+/* The quick way for most: the row found grows at its end, and need not be cut. */
+static bool
+append_states(AevonStore *store, const AevonSeriesTier *where, int64 first_window,
+			  const AevonWindowState *states, int count)
+{
+	StoreTable *table = tier_table(store, where->tier);
+	bytea	   *state;
+
+	if (TTS_EMPTY(table->slot))
+		return false;
+	state = aevon_packed_append(row_state(table), states, count);
+	if (state == NULL)
+		return false;
+	write_row(store, table, where->series_key, first_window, state, true);
+	return true;
+}
+
+/* Minutes merged into rows that are closed: the coarser tiers lack just these. */
+static void
+close_states(AevonClosing *closing, const AevonWindowState *states, int count)
+{
+	for (int i = 0; i < count; i++)
+		*add_closing(closing) = states[i];
+}
+
+/* Entries of what was the last row: the coarser tiers lack all that they hold. */
+static void
+close_entries(AevonClosing *closing, const AevonPacked *packed, int from, int count)
+{
+	for (int i = from; i < from + count; i++)
+	{
+		AevonWindowState *added = add_closing(closing);
+
+		added->window = packed->entries[i].window;
+		added->partial = palloc0(sizeof(AevonPartial));
+		aevon_partial_merge(added->partial, &packed->entries[i].partial);
+	}
+}
+
+static AevonWindowState *
+add_closing(AevonClosing *closing)
+{
+	if (closing->count == closing->capacity)
+	{
+		closing->capacity = closing->capacity * 2 + AEVON_PACKED_WINDOWS;
+		closing->minutes = closing->minutes == NULL ?
+			palloc(closing->capacity * sizeof(AevonWindowState)) :
+			repalloc_huge(closing->minutes, closing->capacity * sizeof(AevonWindowState));
+	}
+	return &closing->minutes[closing->count++];
+}
+
 /*
  * Write a row, cut into as many as it takes; the first replaces the one found.
  * What is cut off is neither copied nor merged again: a backlog may bring a
  * series a hundred thousand windows at once.
  */
 static int
-write_packed(AevonStore *store, StoreTable *table, int64 series_key, int64 first_window,
-			 const AevonPacked *packed, bool appended)
+write_packed(AevonStore *store, const AevonSeriesTier *where, int64 first_window,
+			 const AevonPacked *packed, Writing how)
 {
+	StoreTable *table = tier_table(store, where->tier);
 	bool		update = !TTS_EMPTY(table->slot);
 	int			written = 0;
 	int			at = 0;
@@ -616,12 +876,19 @@ write_packed(AevonStore *store, StoreTable *table, int64 series_key, int64 first
 	do
 	{
 		bytea	   *state;
-		int			taken = encode_fitting(packed, at, appended, &state);
+		int			taken = encode_fitting(packed, at, how.appended, &state);
 
 		if (at > 0)
 			first_window = packed->entries[at].window;
-		write_row(store, table, series_key, first_window, state, update && at == 0);
+		write_row(store, table, where->series_key, first_window, state, update && at == 0);
 		pfree(state);
+		if (where->closing != NULL && how.is_last && at + taken < packed->count)
+		{
+			MemoryContext scratch = MemoryContextSwitchTo(how.outer);
+
+			close_entries(where->closing, packed, at, taken);
+			MemoryContextSwitchTo(scratch);
+		}
 		written++;
 		at += taken;
 	} while (at < packed->count);
@@ -658,7 +925,6 @@ write_row(AevonStore *store, StoreTable *table, int64 series_key, int64 first_wi
 		  bytea *state, bool update)
 {
 	TupleTableSlot *slot = table->new_slot;
-	EPQState	epq;
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, false, Natts_buckets * sizeof(bool));
@@ -671,9 +937,35 @@ write_row(AevonStore *store, StoreTable *table, int64 series_key, int64 first_wi
 		insert_row(store, table);
 		return;
 	}
-	EvalPlanQualInit(&epq, store->estate, NULL, NIL, -1);
-	ExecSimpleRelationUpdate(table->target, store->estate, &epq, table->slot, slot);
-	EvalPlanQualEnd(&epq);
+	update_row(store, table);
+}
+
+/*
+ * There are no constraints to be checked; triggers only if somebody made some.
+ * A row can be changed by none but who holds the checkpoint.
+ */
+static void
+update_row(AevonStore *store, StoreTable *table)
+{
+	bool		update_indexes;
+
+	if (table->target->ri_TrigDesc != NULL)
+	{
+		EPQState	epq;
+
+		EvalPlanQualInit(&epq, store->estate, NULL, NIL, -1);
+		ExecSimpleRelationUpdate(table->target, store->estate, &epq, table->slot,
+								 table->new_slot);
+		EvalPlanQualEnd(&epq);
+	}
+	else
+	{
+		simple_table_tuple_update(table->heap, &table->slot->tts_tid, table->new_slot,
+								  store->snapshot, &update_indexes);
+		if (update_indexes)
+			list_free(ExecInsertIndexTuples(table->target, table->new_slot, store->estate, true,
+											false, NULL, NIL));
+	}
 	ResetPerTupleExprContext(store->estate);
 }
 

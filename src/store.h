@@ -37,6 +37,11 @@ aevon_tier_minutes(AevonTier tier)
 }
 
 /*
+ * Minutes are written as they come; the coarser tiers take in a minute only when
+ * its row is no longer the series' last, and so hold the minutes before the first
+ * window of that row (aevon_store_open_from).  A series that goes on in order
+ * costs one row a sweep then, and few more whenever its last row is full.
+ *
  * Is the tier kept for such series of the measure?  Sketches are large, so that
  * a range that begins and ends anywhere should not open every minute of two
  * days.  But a principal's combinations are many, with a few events each: hours
@@ -140,6 +145,9 @@ extern int	aevon_store_count_series(AevonStore *store, const AevonSeriesRange *r
  * same window of the grid, with the first of them.  States of which nothing
  * was ingested by `as_of` are left out; a window of which only a part was, or
  * inside which a window of the grid begins, is given without a state (NULL).
+ * A window of a coarser tier may be given twice, once for what its rows hold and
+ * once for what the series' last row of minutes does: both with a state, or both
+ * without.
  */
 typedef void (*AevonStateVisitor) (void *context, int64 window, const AevonPartial *partial);
 
@@ -168,21 +176,29 @@ typedef void (*AevonRowVisitor) (void *context, int64 first_window, const bytea 
 extern void aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit,
 								   AevonRowVisitor visitor, void *context);
 
+/* The first window of a series' last row of minutes; the least without any. */
+extern int64 aevon_store_open_from(AevonStore *store, int64 series_key);
+
 /*
  * Merge states into a series, or (replace) put them in the place of what is
  * there; windows strictly ascending.  The number of rows written.
  */
-typedef struct AevonWindowState
+/* Minutes that were merged into rows that are closed, or that a row closed over. */
+typedef struct AevonClosing
 {
-	int64		window;
-	AevonPartial *partial;
-} AevonWindowState;
+	int			count;
+	int			capacity;
+	AevonWindowState *minutes;	/* ascending; what coarser tiers lack of each */
+} AevonClosing;
 
 typedef struct AevonSeriesTier
 {
 	int64		series_key;
 	AevonTier	tier;
 	bool		replace;
+	AevonClosing *closing;		/* gets the minutes that closed; NULL: not
+								 * asked.  With `replace` their states mean
+								 * nothing. */
 } AevonSeriesTier;
 
 extern int	aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,

@@ -13,19 +13,25 @@
 
 extern void aevon_varint_corrupted(void) pg_attribute_noreturn();
 
+#define AEVON_VARINT_BYTES 19	/* of the longest */
+
 static inline void
 aevon_varint_put(StringInfo buf, uint128 value)
 {
-	char		bytes[19];
-	int			n = 0;
+	uint64		low;
+	char	   *to;
 
-	while (value >= 0x80)
+	enlargeStringInfo(buf, AEVON_VARINT_BYTES);
+	to = buf->data + buf->len;
+	while (value > PG_UINT64_MAX)
 	{
-		bytes[n++] = (char) ((value & 0x7f) | 0x80);
+		*to++ = (char) ((value & 0x7f) | 0x80);
 		value >>= 7;
 	}
-	bytes[n++] = (char) value;
-	appendBinaryStringInfo(buf, bytes, n);
+	for (low = (uint64) value; low >= 0x80; low >>= 7)
+		*to++ = (char) ((low & 0x7f) | 0x80);
+	*to++ = (char) low;
+	buf->len = (int) (to - buf->data);
 }
 
 static inline void

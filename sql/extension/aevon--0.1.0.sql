@@ -747,7 +747,13 @@ BEGIN ATOMIC
 			pg_catalog.sum(u.skipped_count)::bigint AS skipped_count,
 			pg_catalog.sum(u.late_count)::bigint AS late_count
 		FROM aevon.series s
-		JOIN aevon.buckets_1d b ON b.series_key OPERATOR(pg_catalog.=) s.series_key
+		CROSS JOIN LATERAL (
+			SELECT d.state FROM aevon.buckets_1d d
+			WHERE d.series_key OPERATOR(pg_catalog.=) s.series_key
+			UNION ALL                   -- days lack what the last row of minutes holds
+			(SELECT m.state FROM aevon.buckets_1m m
+			WHERE m.series_key OPERATOR(pg_catalog.=) s.series_key
+			ORDER BY m.first_window DESC LIMIT 1)) b
 		CROSS JOIN LATERAL aevon.bucket_totals(b.state) u
 		WHERE s.measure_key OPERATOR(pg_catalog.=) r.measure_key
 			AND s.subject_key OPERATOR(pg_catalog.<) 0
@@ -1491,12 +1497,12 @@ COMMENT ON TABLE aevon.buckets_1m IS 'Partial states of a series'' active minute
 COMMENT ON COLUMN aevon.buckets_1m.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1m.first_window IS 'The row holds minutes from this one on, up to the next row''s: minutes since 2000-01-01 UTC; the least bigint in the first row of a series.';
 COMMENT ON COLUMN aevon.buckets_1m.state IS 'The packed minutes with their merged state; aevon.unpack_bucket shows it.';
-COMMENT ON TABLE aevon.buckets_1d IS 'Partial states of a series'' active days (UTC), many to a row.';
+COMMENT ON TABLE aevon.buckets_1d IS 'Partial states of a series'' active days (UTC), many to a row, but for the minutes in its last row of aevon.buckets_1m.';
 COMMENT ON COLUMN aevon.buckets_1d.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1d.first_window IS 'As in aevon.buckets_1m, in days.';
 COMMENT ON COLUMN aevon.buckets_1d.state IS 'The packed days with their merged state.';
 
-COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row; only of measures with quantiles or distinct counts, and not of a principal''s combinations of dimension values.';
+COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row; only of measures with quantiles or distinct counts, and not of a principal''s combinations of dimension values. They lack the minutes in the last row of aevon.buckets_1m.';
 COMMENT ON COLUMN aevon.buckets_1h.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1h.first_window IS 'As in aevon.buckets_1m, in hours.';
 COMMENT ON COLUMN aevon.buckets_1h.state IS 'The packed hours with their merged state.';
