@@ -86,6 +86,8 @@ static bool equal_data(Jsonb *a, Jsonb *b);
 static bool claim_key(AevonAppender *appender, const AevonLogRecord *record);
 static bool has_rival(AevonAppender *appender, const AevonLogRecord *record);
 static void order_by_key(RowOrder *order, Row *rows, int count);
+static int	compare_ids_and_place(const void *a, const void *b);
+static int	compare_ids(const RowOrder *a, const RowOrder *b);
 static void order_by_time(RowOrder *order, int count, AevonLogIndex index);
 
 AevonAppender *
@@ -151,21 +153,30 @@ append_chunk(AevonAppender *appender, const AevonEvent **events, int count,
 
 	order_by_time(order, fresh, AEVON_LOG_PRINCIPAL);
 	for (int i = 0; i < fresh; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		aevon_logwriter_put(writer, &order[i].row->record);
+	}
 	aevon_logwriter_flush(writer);
 
 	order_by_key(order, rows, count);
 	fresh = keep_fresh(order, count);
 	for (int i = 0; i < fresh; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (!claim_key(appender, &order[i].row->record))
 			append_alone(appender, order[i].row);
+	}
 	fresh = keep_fresh(order, fresh);
 
 	for (AevonLogIndex index = 0; index < AEVON_LOG_KEY; index++)
 	{
 		order_by_time(order, fresh, index);
 		for (int i = 0; i < fresh; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			(void) aevon_logwriter_index(writer, index, &order[i].row->record);
+		}
 	}
 	for (int i = 0; i < count; i++)
 		if (rows[i].twin)
@@ -208,17 +219,8 @@ decide_row(AevonAppender *appender, const RowOrder *order, int number)
 static bool
 is_twin(const RowOrder *order, int number)
 {
-	const AevonIdentity *identity = &order[number].row->record.identity;
-
-	for (int i = number - 1; i >= 0 && order[i].high == identity->key; i--)
-	{
-		const AevonIdentity *other = &order[i].row->record.identity;
-
-		if (other->length == identity->length &&
-			memcmp(other->event_id, identity->event_id, identity->length) == 0)
-			return true;
-	}
-	return false;
+	return number > 0 && order[number - 1].high == order[number].high &&
+		compare_ids(&order[number - 1], &order[number]) == 0;
 }
 
 /* Keep the order of the rows to be written, and no others; their number. */
@@ -373,9 +375,12 @@ has_rival(AevonAppender *appender, const AevonLogRecord *record)
 	return false;
 }
 
+/* Events of one key by their ids: everybody's order must be the same. */
 static void
 order_by_key(RowOrder *order, Row *rows, int count)
 {
+	int			end;
+
 	for (int i = 0; i < count; i++)
 	{
 		order[i].high = rows[i].record.identity.key;
@@ -383,6 +388,34 @@ order_by_key(RowOrder *order, Row *rows, int count)
 		order[i].row = &rows[i];
 	}
 	sort_rows(order, count);
+	for (int start = 0; start < count; start = end)
+	{
+		for (end = start + 1; end < count && order[end].high == order[start].high;)
+			end++;
+		if (end - start > 1)
+			qsort(order + start, end - start, sizeof(RowOrder), compare_ids_and_place);
+	}
+}
+
+static int
+compare_ids_and_place(const void *a, const void *b)
+{
+	int			compared = compare_ids(a, b);
+
+	if (compared != 0)
+		return compared;
+	return ((const RowOrder *) a)->row < ((const RowOrder *) b)->row ? -1 : 1;
+}
+
+static int
+compare_ids(const RowOrder *a, const RowOrder *b)
+{
+	const AevonIdentity *first = &a->row->record.identity;
+	const AevonIdentity *second = &b->row->record.identity;
+
+	if (first->length != second->length)
+		return first->length - second->length;
+	return memcmp(first->event_id, second->event_id, first->length);
 }
 
 /* The order of an index; of equal stamps that of the log's rows. */

@@ -13,6 +13,7 @@
 #include "common/hashfn.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -121,11 +122,14 @@ aevon_identity_next(AevonFinder *finder, AevonLogRow *row)
 		FinderPart *part = &finder->parts[finder->current];
 
 		while (next_slot(finder, part))
+		{
+			CHECK_FOR_INTERRUPTS();
 			if (is_wanted(finder, part->slot))
 			{
 				aevon_log_row_read(row, part->slot);
 				return true;
 			}
+		}
 		if (finder->current == 0)
 			return false;
 		finder->current--;

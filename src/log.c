@@ -123,6 +123,7 @@ static void load_parts(void);
 static void load_part(Oid oid, AevonLogPart *part);
 static AevonLogIndex index_kind(Relation index);
 static bool indexes_key(Relation index);
+static bool is_column(const Node *expression, AttrNumber number);
 static int	compare_parts(const void *a, const void *b);
 static void forget_parts(Datum argument, Oid relid);
 
@@ -684,6 +685,11 @@ index_kind(Relation index)
 	if (!form->indisvalid || !form->indisready || form->indnatts != count ||
 		index->rd_rel->relam != BTREE_AM_OID || RelationGetIndexPredicate(index) != NIL)
 		return AEVON_LOG_INDEXES;	/* not one to read by */
+	for (int i = 0; i < count; i++)
+	{
+		if (index->rd_indoption[i] != 0)
+			return AEVON_LOG_INDEXES;	/* not in our order */
+	}
 	if (count == 1 && first == Anum_event_log_stamp)
 		return AEVON_LOG_STAMP;
 	if (count == 1 && indexes_key(index))
@@ -698,7 +704,7 @@ index_kind(Relation index)
 	return AEVON_LOG_INDEXES;
 }
 
-/* Is it an index on aevon.event_key()? */
+/* Is it an index on aevon.event_key(principal_key, event_id)? */
 static bool
 indexes_key(Relation index)
 {
@@ -707,7 +713,15 @@ indexes_key(Relation index)
 
 	return call != NULL && IsA(call, FuncExpr) &&
 		get_func_namespace(call->funcid) == RelationGetNamespace(index) &&
-		strcmp(get_func_name(call->funcid), "event_key") == 0;
+		strcmp(get_func_name(call->funcid), "event_key") == 0 &&
+		is_column(linitial(call->args), Anum_event_log_principal_key) &&
+		is_column(lsecond(call->args), Anum_event_log_event_id);
+}
+
+static bool
+is_column(const Node *expression, AttrNumber number)
+{
+	return IsA(expression, Var) && ((const Var *) expression)->varattno == number;
 }
 
 static int
@@ -721,6 +735,8 @@ forget_parts(Datum argument, Oid relid)
 {
 	bool		ours = !OidIsValid(relid) || relid == part_cache.log;
 
+	/* while they are looked up, nobody knows yet */
+	ours = ours || !OidIsValid(part_cache.log);
 	for (int i = 0; i < part_cache.count && !ours; i++)
 		ours = part_cache.parts[i].oid == relid;
 	if (ours)

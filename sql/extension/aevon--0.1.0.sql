@@ -124,7 +124,8 @@ CREATE INDEX event_log_key ON aevon.event_log (aevon.event_key(principal_key, ev
 
 CREATE TABLE aevon.event_log_p1 PARTITION OF aevon.event_log FOR VALUES IN (1);
 ALTER TABLE aevon.event_log_p1
-	ALTER COLUMN content_hash SET STORAGE main; -- in the row, under a header of one byte
+	ALTER COLUMN content_hash SET STORAGE main, -- in the row, under a header of one byte
+	ALTER COLUMN event_id SET STORAGE main; -- looked at in rows that may be taken back
 
 -- Which part new events go to (the highest open one) and what each part holds.
 CREATE TABLE aevon.log_parts (
