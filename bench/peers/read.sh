@@ -172,7 +172,7 @@ judge_reads() {
 		worst=$(cat "$data"/large.0."$subject".*.all_rules "$data"/large.100."$subject".*.all_rules | cut -d ' ' -f 1 | sort -g | tail -n 1)
 		target "read: state of $subject, the slowest range, tail to 100, p50 inside the server" "$worst" below 60 " us"
 		flat=$(for range in "${ranges[@]}"; do
-			ratio "$(p50_of "large.100.$subject.$range.all_rules")" "$(p50_of "small.100.$subject.$range.all_rules")"
+			calc '%.2f\n' "$(p50_of "large.100.$subject.$range.all_rules") / $(p50_of "small.100.$subject.$range.all_rules")"
 		done | sort -g | tail -n 1)
 		target "read: state of $subject, log of $events against $smaller, the worst range" "$flat" "at most" 1.3
 	done
