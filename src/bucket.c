@@ -632,7 +632,7 @@ skip_partial(const char **at, const char *end)
 	const char *own_end = decode_flags(at, end, &flags);
 	int			numbers = 0;
 
-	if (own_end != NULL)
+	if (flags & HAS_SKETCHES)
 	{
 		*at = own_end;
 		return;

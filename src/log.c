@@ -491,8 +491,9 @@ fetch_placed(AevonLogScan *scan)
 	BlockNumber block = ItemPointerGetBlockNumber(&first->tid);
 	ItemPointerData tids[BATCH_ROWS];
 	PartScan   *part;
-	int			count = 0;
+	int			count = 1;
 
+	tids[0] = first->tid;
 	while (count < BATCH_ROWS && scan->next_place + count < scan->place_count &&
 		   first[count].part == first->part &&
 		   ItemPointerGetBlockNumber(&first[count].tid) == block)

@@ -98,11 +98,16 @@ aevon_varint_get_wide(const char **at, const char *end)
 static inline void
 aevon_varint_skip(const char **at, const char *end)
 {
+	const char *next = *at;
+	uint8		byte;
+
 	do
 	{
-		if (*at >= end)
+		if (next >= end)
 			aevon_varint_corrupted();
-	} while (*(*at)++ & 0x80);
+		byte = (uint8) *next++;
+	} while (byte & 0x80);
+	*at = next;
 }
 
 static inline int64
