@@ -70,6 +70,15 @@ in_turns() {
 	done
 }
 
+# in_rounds COMMAND...: so in each of the rounds
+in_rounds() {
+	local round
+
+	for round in $(seq "$rounds"); do
+		in_turns "$round" "$@"
+	done
+}
+
 # wal_position: bytes of WAL written so far
 wal_position() { sql -c "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')"; }
 

@@ -13,6 +13,7 @@
 #include "recount.h"
 #include "split.h"
 #include "store.h"
+#include "tiers.h"
 #include "voids.h"
 
 /* A minute of a series' subject that has to be summed up again. */
@@ -382,21 +383,13 @@ replace_minutes(Correcting *state, AevonStore *store, Target *target,
 	AevonClosing closing = {0};
 	AevonSeriesTier where = {target->series_key, AEVON_TIER_1M, true, &closing};
 	int			written = aevon_store_merge(store, &where, states, count);
-	int64		touched = AEVON_WINDOW_MIN;
 
 	for (int i = 0; i < closing.count; i++)
 	{
 		target->minute = closing.minutes[i].window;
 		note_written(state, target);
 	}
-	for (int i = 0; i < count; i++)
-	{
-		int64		day = aevon_window_of(states[i].window, aevon_tier_minutes(AEVON_TIER_1D));
-
-		if (day != touched)
-			aevon_store_touch(store, target->series_key, day);
-		touched = day;
-	}
+	aevon_tiers_touch(store, target->series_key, states, count);
 	return written;
 }
 

@@ -144,19 +144,11 @@ aevon_dims_full_grouping(const AevonMeasure *measure)
 AevonDims *
 aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure *measure, AevonLogRow *row)
 {
-	if (measure->dimension_count == 0)
-		return NULL;
-	return aevon_dims_of_event_for(table, measure, row, aevon_dims_full_grouping(measure));
-}
-
-AevonDims *
-aevon_dims_of_event_for(AevonDimsTable *table, const AevonMeasure *measure, AevonLogRow *row,
-						AevonGrouping grouping)
-{
 	AevonDimsWanted wanted;
 
+	if (measure->dimension_count == 0)
+		return NULL;
 	aevon_dims_read_event(table, measure, row, &wanted);
-	wanted.grouping = grouping;
 	return aevon_dims_remember(table, &wanted);
 }
 

@@ -82,13 +82,6 @@ extern AevonGrouping aevon_dims_full_grouping(const AevonMeasure *measure);
 extern AevonDims *aevon_dims_of_event(AevonDimsTable *table, const AevonMeasure *measure,
 									  AevonLogRow *row);
 
-/*
- * The same projected to a grouping, not 0, without remembering the combination
- * of all dimensions: of these there may be many more.
- */
-extern AevonDims *aevon_dims_of_event_for(AevonDimsTable *table, const AevonMeasure *measure,
-										  AevonLogRow *row, AevonGrouping grouping);
-
 /* A combination before it is remembered. */
 typedef struct AevonDimsWanted
 {

@@ -42,6 +42,7 @@ struct AevonFinder
 
 static AevonFinder *open_finder(Snapshot snapshot, Relation heap, Relation index);
 static void seek_part(AevonFinder *finder, FinderPart *part);
+static int64 key_of(int32 principal_key, const char *event_id, int length);
 static bool next_slot(AevonFinder *finder, FinderPart *part);
 static bool is_wanted(const AevonFinder *finder, TupleTableSlot *slot);
 
@@ -51,16 +52,8 @@ aevon_event_key_sql(PG_FUNCTION_ARGS)
 {
 	text	   *event_id = PG_GETARG_TEXT_PP(1);
 
-	PG_RETURN_INT64(aevon_identity_key(PG_GETARG_INT32(0), VARDATA_ANY(event_id),
-									   VARSIZE_ANY_EXHDR(event_id)));
-}
-
-int64
-aevon_identity_key(int32 principal_key, const char *event_id, int length)
-{
-	uint32		hash = hash_bytes((const unsigned char *) event_id, length);
-
-	return (int64) (((uint64) (uint32) principal_key << 32) | hash);
+	PG_RETURN_INT64(key_of(PG_GETARG_INT32(0), VARDATA_ANY(event_id),
+						   VARSIZE_ANY_EXHDR(event_id)));
 }
 
 AevonIdentity
@@ -72,7 +65,7 @@ aevon_identity_make(int32 principal_key, const char *event_id)
 		.length = strlen(event_id),
 	};
 
-	identity.key = aevon_identity_key(principal_key, event_id, identity.length);
+	identity.key = key_of(principal_key, event_id, identity.length);
 	return identity;
 }
 
@@ -145,6 +138,14 @@ aevon_identity_rest(AevonFinder *finder)
 		ExecClearTuple(finder->parts[i].slot);
 		index_rescan(finder->parts[i].scan, NULL, 1, NULL, 0);
 	}
+}
+
+static int64
+key_of(int32 principal_key, const char *event_id, int length)
+{
+	uint32		hash = hash_bytes((const unsigned char *) event_id, length);
+
+	return (int64) (((uint64) (uint32) principal_key << 32) | hash);
 }
 
 /* `heap`, if given, is the last part's. */

@@ -18,14 +18,11 @@
 
 typedef struct AevonIdentity
 {
-	int64		key;			/* aevon_identity_key of the others */
+	int64		key;			/* by which the log's index finds the event */
 	int32		principal_key;
 	const char *event_id;
 	int			length;			/* of the id, in bytes */
 } AevonIdentity;
-
-/* The key by which the log's index finds an event. */
-extern int64 aevon_identity_key(int32 principal_key, const char *event_id, int length);
 
 extern AevonIdentity aevon_identity_make(int32 principal_key, const char *event_id);
 

@@ -7,8 +7,6 @@
 
 #include "tiers.h"
 
-static void touch_days(AevonStore *store, int64 series_key, const AevonWindowState *minutes,
-					   int count);
 static AevonWindowState *coarser(const AevonWindowState *states, int *count, int64 unit);
 
 int
@@ -20,7 +18,7 @@ aevon_tiers_add(AevonStore *store, const AevonTiers *series, const AevonWindowSt
 	int			written = aevon_store_merge(store, &where, minutes, count);
 	int64		unit = 1;
 
-	touch_days(store, series->series_key, minutes, count);
+	aevon_tiers_touch(store, series->series_key, minutes, count);
 	where.closing = NULL;
 	for (int tier = AEVON_TIER_1H; tier < AEVON_TIER_COUNT && closing.count > 0; tier++)
 	{
@@ -35,8 +33,8 @@ aevon_tiers_add(AevonStore *store, const AevonTiers *series, const AevonWindowSt
 	return written;
 }
 
-static void
-touch_days(AevonStore *store, int64 series_key, const AevonWindowState *minutes, int count)
+void
+aevon_tiers_touch(AevonStore *store, int64 series_key, const AevonWindowState *minutes, int count)
 {
 	int64		touched = AEVON_WINDOW_MIN;
 

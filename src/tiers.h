@@ -30,4 +30,8 @@ typedef struct AevonTiers
 extern int	aevon_tiers_add(AevonStore *store, const AevonTiers *series,
 							const AevonWindowState *minutes, int count);
 
+/* Note the days of minutes, ascending, for the next snapshot. */
+extern void aevon_tiers_touch(AevonStore *store, int64 series_key,
+							  const AevonWindowState *minutes, int count);
+
 #endif							/* AEVON_TIERS_H */

@@ -73,7 +73,7 @@ inside_ingest() {
 }
 
 bench_ingest() {
-	local clients sync round side commands
+	local clients sync side commands
 
 	bench_database ingest
 	sql -f bench/peers/events.sql -c "CALL bench.define_rules()"
@@ -91,9 +91,7 @@ bench_ingest() {
 			for side in "${ingest_sides[@]}"; do
 				commands+=("ingest_rate $side $clients $sync >>$data/in.$side.$clients.$sync")
 			done
-			for round in $(seq "$rounds"); do
-				in_turns "$round" "${commands[@]}"
-			done
+			in_rounds "${commands[@]}"
 			progress "ingest: $clients clients, synchronous_commit $sync"
 		done
 	done
@@ -101,9 +99,7 @@ bench_ingest() {
 	for side in "${ingest_sides[@]}"; do
 		commands+=("inside_ingest $side >>$data/in.$side.inside")
 	done
-	for round in $(seq "$rounds"); do
-		in_turns "$round" "${commands[@]}"
-	done
+	in_rounds "${commands[@]}"
 	check_ingest
 	report_ingest
 	judge_ingest
