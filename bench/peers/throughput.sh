@@ -1,5 +1,6 @@
 # throughput: states a second at 8 and 100 clients (pgbench, prepared, unix socket,
-# a tail of 100) against GET of the finished answer of 300 bytes from Redis
+# a tail of 100; runs are long enough for 100 new connections to have met what they
+# ask for) against GET of the finished answer of 300 bytes from Redis
 # (redis-benchmark, unix socket, the better of one and two threads) and SELECT 1.
 
 redis_pid=
@@ -85,7 +86,7 @@ bench_throughput() {
 	for clients in 8 100; do
 		commands=("redis_gets $clients 1 >>$data/tp.$clients.redis1" "redis_gets $clients 2 >>$data/tp.$clients.redis2")
 		for side in "${sides[@]:2}"; do
-			commands+=("run_pgbench $clients $side >>$data/tp.$clients.$side")
+			commands+=("seconds=$((seconds * 5 / 2)) run_pgbench $clients $side >>$data/tp.$clients.$side")
 		done
 		for round in $(seq "$rounds"); do
 			in_turns "$round" "${commands[@]}"
