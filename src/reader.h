@@ -10,30 +10,11 @@
 
 #include "postgres.h"
 #include "nodes/pg_list.h"
-#include "utils/snapshot.h"
 
-#include "bucket.h"
 #include "cut.h"
+#include "question.h"
 #include "rule.h"
-#include "slice.h"
-#include "store.h"
 #include "sums.h"
-#include "window.h"
-
-typedef struct AevonQuestion
-{
-	Snapshot	snapshot;		/* everything is read by it */
-	int64		generation;		/* of the rules that it sees */
-	int32		tenant_key;
-	int32		principal_key;	/* 0: the whole tenant */
-	TimestampTz since;			/* inclusive; may be -infinity */
-	TimestampTz until;			/* exclusive; may be infinity */
-	TimestampTz as_of;			/* ingested by then; DT_NOEND: everything */
-	AevonGrid  *grid;
-	const AevonSlicing *slicing;	/* NULL: neither filtered nor grouped */
-	bool		nobody;			/* no such tenant or principal: nothing to
-								 * read */
-} AevonQuestion;
 
 /* What was found for one measure. */
 typedef struct AevonTally

@@ -1,0 +1,288 @@
+/*
+ * readminutes.c
+ *		The whole minutes of a read, from packed minutes, hours and days.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "knownseries.h"
+#include "readminutes.h"
+
+typedef struct VisitContext
+{
+	struct Part *part;
+	int64		unit;			/* of a window of the tier */
+	AevonWindowSet *opened;		/* windows to be read at a finer grain */
+} VisitContext;
+
+/* The buckets of one of a measure's series, and where they are summed up. */
+typedef struct Part
+{
+	AevonReading *reader;
+	const AevonReadingTail *tail;
+	AevonReadingSum *sum;
+	AevonSliceSeries series;
+	AevonGroup *group;			/* NULL: not met yet */
+	AevonWindowSet opened;		/* minutes to be read raw */
+} Part;
+
+typedef struct VoidContext
+{
+	AevonReading *reader;
+	AevonReadingTail *tail;
+} VoidContext;
+
+static AevonSliceSeries *list_series(AevonReading *reader, int which, int *count);
+static void note_opened(AevonOpenedMinutes *opened, const Part *part);
+static void note_correction(void *context, const AevonVoid *found);
+static void read_span(Part *part, int64 from, int64 until, AevonTier tier);
+static bool is_kept(const Part *part, AevonTier tier);
+static void read_tier(Part *part, AevonTier tier, int64 from, int64 until);
+static void visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opened);
+static void take_state(void *context, int64 window, const AevonPartial *partial);
+
+void
+aevon_readminutes_find_corrected(AevonReading *reader, AevonReadingTail *tail)
+{
+	const AevonQuestion *question = reader->question;
+	AevonWindowSet *minutes = &tail->corrected[AEVON_TIER_1M];
+	VoidContext context = {reader, tail};
+	AevonVoidRange range;
+
+	if (reader->voids == NULL)
+		return;
+	range = (AevonVoidRange)
+	{
+		question->principal_key ? AEVON_VOIDS_OF_PRINCIPAL_BY_STAMP : AEVON_VOIDS_OF_TENANT_BY_STAMP,
+			question->principal_key ? question->principal_key : question->tenant_key,
+			tail->cut->xmax, PG_INT64_MAX
+	};
+	aevon_voids_visit(reader->voids, &range, note_correction, &context);
+	for (int i = 0; i < tail->cut->nxip; i++)
+	{
+		range.from = tail->cut->xip[i];
+		range.until = tail->cut->xip[i] + 1;
+		aevon_voids_visit(reader->voids, &range, note_correction, &context);
+	}
+	if (question->as_of != DT_NOEND)
+	{
+		range.order = question->principal_key ? AEVON_VOIDS_OF_PRINCIPAL : AEVON_VOIDS_OF_TENANT;
+		range.from = question->as_of + 1;
+		range.until = DT_NOEND;
+		aevon_voids_visit(reader->voids, &range, note_correction, &context);
+	}
+
+	aevon_windowset_sort(minutes);
+	for (int tier = AEVON_TIER_1H; tier < AEVON_TIER_COUNT; tier++)
+	{
+		for (int i = 0; i < minutes->count; i++)
+			aevon_windowset_add(&tail->corrected[tier],
+								aevon_window_of(minutes->windows[i], aevon_tier_minutes(tier)));
+		aevon_windowset_sort(&tail->corrected[tier]);
+	}
+}
+
+void
+aevon_readminutes_take(AevonReading *reader, const AevonReadingTail *tail, int which)
+{
+	AevonOpenedMinutes opened = {0};
+	AevonSliceSeries *series;
+	int			count;
+
+	if (reader->checkpoints[which] == NULL)
+		return;
+	series = list_series(reader, which, &count);
+	for (int i = 0; i < count; i++)
+	{
+		Part		part = {reader, tail, &reader->sums[which], series[i]};
+
+		read_span(&part, reader->low, reader->high, AEVON_TIER_1D);
+		if (part.opened.count > 0)
+			note_opened(&opened, &part);
+	}
+	aevon_windowset_sort(&opened.minutes);
+	aevon_readminutes_take_raw(reader, tail, &opened, &which, 1);
+}
+
+void
+aevon_readminutes_take_raw(AevonReading *reader, const AevonReadingTail *tail, const AevonOpenedMinutes *opened,
+						   const int *members, int count)
+{
+	AevonLogScan *scan = NULL;
+	AevonLogRow row;
+	int			at = 0;
+	int64		from;
+	int64		until;
+
+	while (aevon_windowset_next_run(&opened->minutes, &at, &from, &until))
+	{
+		if (scan == NULL)
+			scan = aevon_reading_scan(reader, aevon_reading_minute_start(from), aevon_reading_minute_start(until));
+		else
+			aevon_reading_scan_again(reader, scan, aevon_reading_minute_start(from), aevon_reading_minute_start(until));
+		while (aevon_log_scan_next(scan, &row))
+		{
+			if (!aevon_cut_contains(tail->cut, row.stamp) || !aevon_reading_counts(reader, &row, true))
+				continue;
+			for (int i = 0; i < count; i++)
+				aevon_reading_fold(reader, &reader->sums[members[i]], &row, opened);
+			MemoryContextReset(reader->event);
+		}
+	}
+	if (scan != NULL)
+		aevon_log_scan_end(scan);
+}
+
+static void
+note_correction(void *context, const AevonVoid *found)
+{
+	VoidContext *where = context;
+	int64		minute = aevon_window_of(found->occurred_at, AEVON_MINUTE);
+
+	if (minute < where->reader->low || minute >= where->reader->high ||
+		!aevon_cut_contains(where->tail->cut, found->event_stamp))
+		return;
+	aevon_windowset_add(&where->tail->corrected[AEVON_TIER_1M], minute);
+}
+
+static AevonSliceSeries *
+list_series(AevonReading *reader, int which, int *count)
+{
+	const AevonQuestion *question = reader->question;
+	AevonReadingSum *sum = &reader->sums[which];
+	AevonSeries totals = {sum->measure->measure_key, question->tenant_key,
+	question->principal_key ? question->principal_key : -question->tenant_key};
+	AevonSliceSeries *series;
+
+	if (sum->slice != NULL)
+		return aevon_slice_list_series(sum->slice, count);
+	series = palloc0(sizeof(AevonSliceSeries));
+	series->place.passes = true;
+	series->series_key = aevon_knownseries_find(reader->store, question->generation, &totals);
+	*count = series->series_key != 0;
+	return series;
+}
+
+static void
+note_opened(AevonOpenedMinutes *opened, const Part *part)
+{
+	int			number = part->series.place.series ? part->series.place.series->number : 0;
+	AevonWindowSet *minutes = palloc(sizeof(AevonWindowSet));
+
+	if (opened->by_series == NULL || number >= opened->room)
+	{
+		int			room = number * 2 + 16;
+		Size		size = room * sizeof(AevonWindowSet *);
+
+		opened->by_series = opened->by_series ? repalloc(opened->by_series, size) : palloc(size);
+		for (; opened->room < room; opened->room++)
+			opened->by_series[opened->room] = NULL;
+	}
+	*minutes = part->opened;
+	aevon_windowset_sort(minutes);
+	for (int i = 0; i < minutes->count; i++)
+		aevon_windowset_add(&opened->minutes, minutes->windows[i]);
+	opened->by_series[number] = minutes;
+}
+
+/*
+ * The minutes [from, until): whole windows of the tier from there where the
+ * grid's windows can hold them, the rest from finer ones.
+ */
+static void
+read_span(Part *part, int64 from, int64 until, AevonTier tier)
+{
+	const AevonGrid *grid = part->reader->question->grid;
+	int64		unit = aevon_tier_minutes(tier);
+	int64		first = AEVON_WINDOW_MIN;
+	int64		end = AEVON_WINDOW_MAX;
+
+	if (tier == AEVON_TIER_1M)
+	{
+		visit(part, tier, from, until, &part->opened);
+		return;
+	}
+	if (from != AEVON_WINDOW_MIN)
+		first = aevon_window_of(from + unit - 1, unit);
+	if (until != AEVON_WINDOW_MAX)
+		end = aevon_window_of(until, unit);
+	if (first >= end || !is_kept(part, tier) ||
+		(grid->kind == AEVON_GRID_MINUTES && grid->length % (unit * AEVON_MINUTE) != 0))
+	{
+		read_span(part, from, until, tier - 1);
+		return;
+	}
+	if (from != AEVON_WINDOW_MIN)
+		read_span(part, from, first * unit, tier - 1);
+	read_tier(part, tier, first, end);
+	if (until != AEVON_WINDOW_MAX)
+		read_span(part, end * unit, until, tier - 1);
+}
+
+static bool
+is_kept(const Part *part, AevonTier tier)
+{
+	int32		principal_key = part->series.principal_key ? part->series.principal_key :
+	part->reader->question->principal_key;
+
+	return aevon_tier_kept(tier, part->sum->measure, principal_key ? principal_key : -1,
+						   part->series.place.series != NULL);
+}
+
+/* Windows of a tier, and in the place of those that cannot be taken finer ones. */
+static void
+read_tier(Part *part, AevonTier tier, int64 from, int64 until)
+{
+	const AevonWindowSet *corrected = &part->tail->corrected[tier];
+	int64		unit = aevon_tier_minutes(tier);
+	AevonWindowSet opened = {0};
+	int			at = 0;
+
+	for (int i = aevon_windowset_find(corrected, from);
+		 i < corrected->count && corrected->windows[i] < until; i++)
+		aevon_windowset_add(&opened, corrected->windows[i]);
+	visit(part, tier, from, until, &opened);
+	aevon_windowset_sort(&opened);
+	while (aevon_windowset_next_run(&opened, &at, &from, &until))
+		read_span(part, from * unit, until * unit, tier - 1);
+}
+
+static void
+visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opened)
+{
+	const AevonQuestion *question = part->reader->question;
+	VisitContext context = {
+		part, aevon_tier_minutes(tier) * AEVON_MINUTE, opened
+	};
+	AevonVisit	visit = {
+		.tier = tier,
+		.series_key = part->series.series_key,
+		.from = from,
+		.until = until,
+		.grid = question->grid,
+		.as_of = question->as_of,
+		.except = &part->tail->corrected[tier],
+	};
+
+	aevon_store_visit(part->reader->store, &visit, take_state, &context);
+}
+
+static void
+take_state(void *context, int64 window, const AevonPartial *partial)
+{
+	VisitContext *visit = context;
+	Part	   *part = visit->part;
+	MemoryContext outer = MemoryContextSwitchTo(part->reader->result);
+
+	if (partial == NULL)
+		aevon_windowset_add(visit->opened, window);
+	else
+	{
+		if (part->group == NULL)
+			part->group = aevon_reading_group(part->sum, &part->series.place, part->series.principal_key);
+		aevon_partial_merge(aevon_sums_at(part->sum->states, part->group, window * visit->unit),
+							partial);
+	}
+	MemoryContextSwitchTo(outer);
+}
