@@ -2,7 +2,12 @@
  * json.h
  *		Building a jsonb document, member by member.
  *
- * Strings are not copied: they must live until the document is finished.
+ * Written as it is stored, in one pass: PostgreSQL's own builder would cost as
+ * much as all that a read takes from buckets.  Members that are pushed in the
+ * order in which jsonb stores them, by length and then by bytes, need not be
+ * sorted; of members with the same key the last counts.
+ * Strings and numbers are not copied: they must live until the document is
+ * finished.
  * Layer 0.
  */
 #ifndef AEVON_JSON_H
@@ -13,13 +18,21 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
+/* A value that was pushed: of a member, an element, or the document itself. */
+typedef struct AevonJsonNode AevonJsonNode;
+
 typedef struct AevonJson
 {
-	JsonbParseState *state;		/* NULL to begin with */
-	JsonbValue *result;
+	AevonJsonNode *nodes;		/* NULL to begin with; in the order pushed */
+	int			count;
+	int			capacity;
+	int			open;			/* the innermost container that is not ended */
+	const char *key;			/* of the value to come; NULL: none */
+	int			key_length;
+	Size		size;			/* the document will not be larger */
 } AevonJson;
 
-/* WJB_BEGIN_OBJECT and its like; the outermost end finishes the document. */
+/* WJB_BEGIN_OBJECT and its like; the outermost of them is the document. */
 extern void aevon_json_token(AevonJson *json, JsonbIteratorToken token);
 extern void aevon_json_key(AevonJson *json, const char *key);
 
@@ -37,7 +50,7 @@ extern void aevon_json_document(AevonJson *json, const char *key, const Jsonb *d
 /* ISO 8601 in UTC, whatever the session's settings. */
 extern void aevon_json_time(AevonJson *json, const char *key, TimestampTz at);
 
-/* The finished document; palloc'd. */
+/* The finished document; palloc'd.  54000 for one that jsonb cannot hold. */
 extern Jsonb *aevon_json_finish(AevonJson *json);
 
 /* A document without members; palloc'd. */
