@@ -32,6 +32,25 @@ SELECT pg_temp.difference_count(), event_count FROM aevon_windows('remembered');
 COMMIT;
 SELECT pg_temp.difference_count(), event_count FROM aevon_windows('remembered');
 
+-- a principal without any in it: others' events change nothing, its own count
+-- at once, those of this transaction, too
+SELECT aevon_ingest('remembered', 'none', 'swept', 'use', '2024-01-01', '{"n": 1}');
+SELECT aevon_test.sweep();
+SELECT aevon_ingest('remembered', 'p1', 'other', 'use', '2024-01-01', '{"n": 1}');
+SELECT event_count FROM aevon_windows('remembered', 'none');
+SELECT event_count FROM aevon_windows('remembered', 'none');
+SELECT aevon_ingest('remembered', 'none', 'after', 'use', '2024-01-01', '{"n": 1}');
+SELECT event_count FROM aevon_windows('remembered', 'none');
+SELECT aevon_test.sweep();
+SELECT event_count FROM aevon_windows('remembered', 'none');
+SELECT event_count FROM aevon_windows('remembered', 'none');
+BEGIN;
+SELECT aevon_ingest('remembered', 'none', 'own', 'use', '2024-01-01', '{"n": 1}');
+SELECT event_count FROM aevon_windows('remembered', 'none');
+COMMIT;
+SELECT event_count FROM aevon_windows('remembered', 'none');
+SELECT pg_temp.difference_count(), event_count FROM aevon_windows('remembered');
+
 -- voided
 SELECT aevon_void('remembered', 'p1', 'kept', 'a mistake');
 SELECT pg_temp.difference_count(), event_count FROM aevon_windows('remembered');

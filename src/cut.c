@@ -111,6 +111,12 @@ aevon_cut_oldest_running(Snapshot snapshot, int64 base)
 	return stamp_of_xid(snapshot->xmin, ReadNextFullTransactionId(), base);
 }
 
+int64
+aevon_cut_next_stamp(Snapshot snapshot, int64 base)
+{
+	return stamp_of_xid(snapshot->xmax, ReadNextFullTransactionId(), base);
+}
+
 AevonCut *
 aevon_cut_end_at(const AevonCut *cut, int64 xmax)
 {

@@ -58,6 +58,9 @@ extern AevonCut *aevon_cut_end_at(const AevonCut *cut, int64 xmax);
 /* The stamp below which every transaction was over at a snapshot. */
 extern int64 aevon_cut_oldest_running(Snapshot snapshot, int64 base);
 
+/* The stamp from which on it sees no transaction but its own. */
+extern int64 aevon_cut_next_stamp(Snapshot snapshot, int64 base);
+
 extern bool aevon_cut_equal(const AevonCut *a, const AevonCut *b);
 extern AevonCut *aevon_cut_empty(void);
 

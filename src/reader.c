@@ -143,6 +143,7 @@ prepare(AevonReading *reader, List *measures)
 	int			count = list_length(measures);
 	int32	   *measure_keys = palloc(Max(count, 1) * sizeof(int32));
 	AevonCheckpoint *checkpoints;
+	int64		newest = 0;		/* where a cut ends */
 
 	reader->count = count;
 	reader->sums = palloc0(Max(count, 1) * sizeof(AevonReadingSum));
@@ -159,9 +160,11 @@ prepare(AevonReading *reader, List *measures)
 	{
 		if (checkpoints[i].measure_key == 0)
 			continue;
-		aevon_guard_check_cut(checkpoints[i].cut->xmax);
+		newest = Max(newest, checkpoints[i].cut->xmax);
 		reader->checkpoints[i] = &checkpoints[i];
 	}
+	if (newest > 0)
+		aevon_guard_check_cut(newest);
 	find_whole_minutes(reader);
 }
 

@@ -103,12 +103,15 @@ take_newest(AevonReading *reader, AevonReadingTail *tail, int64 *budget)
 		tail->cut->xmax, question->tenant_key, question->principal_key,
 		aevon_reading_minute_start(reader->low), aevon_reading_minute_start(reader->high)
 	};
-	AevonLogScan *scan = aevon_log_scan_places(question->snapshot);
+	AevonLogScan *scan;
 	AevonLogPlace *places;
 	AevonLogRow row;
 	int			count;
 	int64		rest;
 
+	if (aevon_tailplaces_none(question->snapshot, &range))
+		return true;
+	scan = aevon_log_scan_places(question->snapshot);
 	places = aevon_tailplaces_find(question->snapshot, &range, &count, &rest);
 	aevon_log_scan_name_places(scan, places, count);
 	while (aevon_log_scan_next(scan, &row))

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -45,7 +46,25 @@ static struct
 static bool is_usable(int64 base, int64 from);
 static void start_anew(int64 base, int64 from);
 static int	first_from(int64 stamp);
+static bool is_asked_for(const TailPlace *place, const AevonTailRange *range);
 static void forget_before(int64 stamp);
+
+bool
+aevon_tailplaces_none(Snapshot snapshot, const AevonTailRange *range)
+{
+	int64		base;
+
+	if (snapshot->takenDuringRecovery || RecoveryInProgress() || !aevon_guard_check(&base) ||
+		!is_usable(base, range->from) || aevon_cut_next_stamp(snapshot, base) > tail.end ||
+		FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
+		return false;
+	for (int at = first_from(range->from); at < tail.count; at++)
+	{
+		if (is_asked_for(&tail.places[at], range))
+			return false;
+	}
+	return true;
+}
 
 AevonLogPlace *
 aevon_tailplaces_find(Snapshot snapshot, const AevonTailRange *range, int *count, int64 *rest)
@@ -68,9 +87,7 @@ aevon_tailplaces_find(Snapshot snapshot, const AevonTailRange *range, int *count
 	{
 		const TailPlace *place = &tail.places[at];
 
-		if (place->tenant_key == range->tenant_key &&
-			(range->principal_key == 0 || place->principal_key == range->principal_key) &&
-			place->occurred_at >= range->since && place->occurred_at < range->until)
+		if (is_asked_for(place, range))
 			found[(*count)++] = place->place;
 	}
 	*rest = Max(tail.end, range->from);
@@ -151,6 +168,14 @@ first_from(int64 stamp)
 			high = middle;
 	}
 	return low;
+}
+
+static bool
+is_asked_for(const TailPlace *place, const AevonTailRange *range)
+{
+	return place->tenant_key == range->tenant_key &&
+		(range->principal_key == 0 || place->principal_key == range->principal_key) &&
+		place->occurred_at >= range->since && place->occurred_at < range->until;
 }
 
 /* Rules whose cuts lie apart share what is remembered: leave some. */

@@ -32,6 +32,16 @@ typedef struct AevonTailRange
 } AevonTailRange;
 
 /*
+ * Is it known, without a look at the log, that the snapshot sees no event that is
+ * asked for?  Of what is remembered none is; and whatever lies beyond it is of
+ * transactions that were not over when the snapshot was taken, unless it is of
+ * the current one, which has no transaction id then.  Rows may move and parts
+ * come meanwhile: what is remembered is dropped by the invalidations that the
+ * read's own locks take in, before this is asked.
+ */
+extern bool aevon_tailplaces_none(Snapshot snapshot, const AevonTailRange *range);
+
+/*
  * The places of those that are remembered, palloc'd; *rest: the events from
  * this stamp on are to be read from the log, and each given to
  * aevon_tailplaces_note in that order.  A scan by places was begun before and
