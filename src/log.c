@@ -16,17 +16,11 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_index.h"
+#include "access/xact.h"
 #include "miscadmin.h"
-#include "nodes/primnodes.h"
-#include "partitioning/partdesc.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -35,37 +29,20 @@
 #include "catalog.h"
 #include "log.h"
 
-/* The parts in order of number; forgotten when any of their relations changes. */
-static struct
-{
-	bool		valid;
-	bool		registered;
-	uint64		epoch;			/* counts how often they were forgotten */
-	Oid			log;
-	int			count;
-	AevonLogPart *parts;
-}			part_cache = {.epoch = 1};
-
-/* The columns that every event has, as they lie at the front of its row. */
-typedef struct FixedColumns
-{
-	int64		stamp;
-	TimestampTz occurred_at;
-	TimestampTz ingested_at;
-	int32		part;
-	int32		tenant_key;
-	int32		principal_key;
-	int32		type_key;
-} FixedColumns;
-
 /* Rows of one page, read together.  They stay where they are while it is pinned. */
 #define BATCH_ROWS 64
 #define FIRST_ROWS 4			/* in the first batch: it may be all that is
 								 * asked for */
 
+/* A row that is there, never updated, of a transaction that has committed. */
+#define PLAIN_MASK (HEAP_XMIN_FROZEN | HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)
+#define PLAIN_ROW (HEAP_XMIN_COMMITTED | HEAP_XMAX_INVALID)
+
 typedef struct Batch
 {
 	Buffer		buffer;
+	TransactionId seen_xmin;	/* a transaction that has committed and that
+								 * the snapshot sees; or none */
 	int			room;			/* rows to be read at once: at first a few */
 	int			count;
 	int			at;				/* the next one to be given out */
@@ -112,36 +89,14 @@ static bool next_place(PartScan *part);
 static bool fill_batch(PartScan *part);
 static void fetch_rows(PartScan *part, Snapshot snapshot, const ItemPointerData *tids,
 					   const AevonLogPlace *places, int count);
+static void prefetch_rows(Page page, const ItemPointerData *tids, int count);
+static bool fetch_row(PartScan *part, Snapshot snapshot, const ItemPointerData *place,
+					  HeapTuple row);
 static PartScan *next_placed(AevonLogScan *scan);
 static void fetch_placed(AevonLogScan *scan);
 static Batch *make_batch(void);
 static PartScan *next_part(AevonLogScan *scan);
 static int64 place_in_order(const AevonLogScan *scan, const PartScan *part);
-static const FixedColumns *fixed_columns(TupleTableSlot *slot);
-static const char *data_column(TupleTableSlot *slot);
-static void load_parts(void);
-static void load_part(Oid oid, AevonLogPart *part);
-static AevonLogIndex index_kind(Relation index);
-static bool indexes_key(Relation index);
-static bool is_column(const Node *expression, AttrNumber number);
-static int	compare_parts(const void *a, const void *b);
-static void forget_parts(Datum argument, Oid relid);
-
-Jsonb *
-aevon_log_row_data(AevonLogRow *row)
-{
-	if (row->data == NULL)
-		row->data = DatumGetJsonbP(PointerGetDatum(data_column(row->slot)));
-	return row->data;
-}
-
-char *
-aevon_log_row_event_id(const AevonLogRow *row)
-{
-	bool		isnull;
-
-	return TextDatumGetCString(slot_getattr(row->slot, Anum_event_log_event_id, &isnull));
-}
 
 AevonLogScan *
 aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until)
@@ -156,20 +111,6 @@ aevon_log_scan_stamps(Snapshot snapshot, int64 from, int64 until)
 	for (int i = 0; i < scan->count; i++)
 		scan->parts[i].batch = make_batch();
 	return scan;
-}
-
-AevonLogPlace
-aevon_log_row_place(const AevonLogRow *row)
-{
-	AevonLogPlace place = {row->stamp, row->slot->tts_tableOid, row->slot->tts_tid};
-
-	return place;
-}
-
-uint64
-aevon_log_epoch(void)
-{
-	return part_cache.epoch;
 }
 
 AevonLogScan *
@@ -259,22 +200,6 @@ aevon_log_scan_next(AevonLogScan *scan, AevonLogRow *row)
 }
 
 void
-aevon_log_row_read(AevonLogRow *row, TupleTableSlot *slot)
-{
-	const FixedColumns *fixed = fixed_columns(slot);
-
-	row->stamp = fixed->stamp;
-	row->occurred_at = fixed->occurred_at;
-	row->ingested_at = fixed->ingested_at;
-	row->part = fixed->part;
-	row->tenant_key = fixed->tenant_key;
-	row->principal_key = fixed->principal_key;
-	row->type_key = fixed->type_key;
-	row->slot = slot;
-	row->data = NULL;
-}
-
-void
 aevon_log_scan_end(AevonLogScan *scan)
 {
 	for (int i = 0; i < scan->count; i++)
@@ -287,60 +212,41 @@ int64
 aevon_log_max_stamp(void)
 {
 	int64		greatest = 0;
+	int			count;
+	const AevonLogPart *parts = aevon_log_parts(&count);
 
-	load_parts();
-	for (int i = 0; i < part_cache.count; i++)
+	for (int i = 0; i < count; i++)
 	{
 		PartScan	part = {0};
 
-		begin_part(&part, &part_cache.parts[i], AEVON_LOG_STAMP, SnapshotAny, NULL, 0);
+		begin_part(&part, &parts[i], AEVON_LOG_STAMP, SnapshotAny, NULL, 0);
 		if (index_getnext_slot(part.scan, BackwardScanDirection, part.slot))
-			greatest = Max(greatest, fixed_columns(part.slot)->stamp);
+		{
+			AevonLogRow row;
+
+			aevon_log_row_read(&row, part.slot);
+			greatest = Max(greatest, row.stamp);
+		}
 		end_part(&part);
 	}
 	return greatest;
-}
-
-const AevonLogPart *
-aevon_log_parts(int *count)
-{
-	load_parts();
-	*count = part_cache.count;
-	return part_cache.parts;
-}
-
-/* Taking the lock may tell of a change: of another last part, or other indexes. */
-Relation
-aevon_log_open_last(AevonLogPart *part)
-{
-	for (;;)
-	{
-		Relation	heap;
-
-		load_parts();
-		*part = part_cache.parts[part_cache.count - 1];
-		heap = table_open(part->oid, RowExclusiveLock);
-		if (part_cache.valid)
-			return heap;
-		table_close(heap, RowExclusiveLock);
-	}
 }
 
 static AevonLogScan *
 begin_scan(Snapshot snapshot, AevonLogIndex index, ScanKey keys, int nkeys)
 {
 	AevonLogScan *scan = palloc0(sizeof(AevonLogScan));
+	const AevonLogPart *parts;
 
-	load_parts();
+	parts = aevon_log_parts(&scan->count);
 	scan->snapshot = snapshot;
 	scan->context = CurrentMemoryContext;
 	scan->by_stamp = index == AEVON_LOG_STAMP;
 	scan->nkeys = nkeys;
 	memcpy(scan->keys, keys, nkeys * sizeof(ScanKeyData));
-	scan->count = part_cache.count;
 	scan->parts = palloc0(scan->count * sizeof(PartScan));
 	for (int i = 0; i < scan->count; i++)
-		begin_part(&scan->parts[i], &part_cache.parts[i], index, snapshot, keys, nkeys);
+		begin_part(&scan->parts[i], &parts[i], index, snapshot, keys, nkeys);
 	return scan;
 }
 
@@ -449,18 +355,68 @@ fetch_rows(PartScan *part, Snapshot snapshot, const ItemPointerData *tids,
 										 ItemPointerGetBlockNumber(&tids[0]));
 	batch->at = batch->count = 0;
 	LockBuffer(batch->buffer, BUFFER_LOCK_SHARE);
+	prefetch_rows(BufferGetPage(batch->buffer), tids, count);
 	for (int i = 0; i < count; i++)
 	{
-		ItemPointerData tid = tids[i];
 		HeapTuple	row = &batch->rows[batch->count];
 
-		if (heap_hot_search_buffer(&tid, part->heap, batch->buffer, snapshot, row, NULL, true) &&
-			(places == NULL ||
-			 ((const FixedColumns *) GETSTRUCT(row))->stamp == places[i].stamp))
+		if (fetch_row(part, snapshot, &tids[i], row) &&
+			(places == NULL || aevon_log_columns(row)->stamp == places[i].stamp))
 			batch->count++;
 	}
 	LockBuffer(batch->buffer, BUFFER_LOCK_UNLOCK);
 	pgstat_count_heap_fetch(part->heap);
+}
+
+/* Waiting for memory row by row would be most of what fetching them costs. */
+static void
+prefetch_rows(Page page, const ItemPointerData *tids, int count)
+{
+	OffsetNumber last = PageGetMaxOffsetNumber(page);
+
+	for (int i = 0; i < count; i++)
+	{
+		OffsetNumber number = ItemPointerGetOffsetNumber(&tids[i]);
+
+		if (number <= last)
+			__builtin_prefetch((char *) page + ItemIdGetOffset(PageGetItemId(page, number)));
+	}
+}
+
+/*
+ * heap_hot_search_buffer, less what it does for a row that needs no second
+ * look: one never updated, of a transaction that the snapshot is known to see.
+ */
+static bool
+fetch_row(PartScan *part, Snapshot snapshot, const ItemPointerData *place, HeapTuple row)
+{
+	Batch	   *batch = part->batch;
+	Page		page = BufferGetPage(batch->buffer);
+	OffsetNumber number = ItemPointerGetOffsetNumber(place);
+	ItemPointerData tid = *place;
+
+	if (number <= PageGetMaxOffsetNumber(page) && !IsolationIsSerializable() &&
+		ItemIdIsNormal(PageGetItemId(page, number)))
+	{
+		ItemId		item = PageGetItemId(page, number);
+		HeapTupleHeader header = (HeapTupleHeader) PageGetItem(page, item);
+
+		if ((header->t_infomask & PLAIN_MASK) == PLAIN_ROW &&
+			!HeapTupleHeaderIsHeapOnly(header) &&
+			HeapTupleHeaderGetRawXmin(header) == batch->seen_xmin)
+		{
+			row->t_data = header;
+			row->t_len = ItemIdGetLength(item);
+			row->t_tableOid = RelationGetRelid(part->heap);
+			row->t_self = *place;
+			return true;
+		}
+	}
+	if (!heap_hot_search_buffer(&tid, part->heap, batch->buffer, snapshot, row, NULL, true))
+		return false;
+	if ((row->t_data->t_infomask & PLAIN_MASK) == PLAIN_ROW)
+		batch->seen_xmin = HeapTupleHeaderGetRawXmin(row->t_data);
+	return true;
 }
 
 /* The part whose slot holds the event at the next place; NULL: there is none. */
@@ -550,199 +506,8 @@ next_part(AevonLogScan *scan)
 static int64
 place_in_order(const AevonLogScan *scan, const PartScan *part)
 {
-	const FixedColumns *fixed = fixed_columns(part->slot);
+	const AevonLogColumns *columns =
+	aevon_log_columns(ExecFetchSlotHeapTuple(part->slot, false, NULL));
 
-	return scan->by_stamp ? fixed->stamp : fixed->occurred_at;
-}
-
-/*
- * Columns of fixed width that are never null lie where C puts them.  Taking
- * a row apart column by column would cost more than all the rest that a tail
- * does with the events of others.
- */
-static const FixedColumns *
-fixed_columns(TupleTableSlot *slot)
-{
-	StaticAssertStmt(Anum_event_log_stamp == 1 && Anum_event_log_type_key == 7 &&
-					 Anum_event_log_event_id == 8,
-					 "the log's fixed columns come first");
-	return (const FixedColumns *) GETSTRUCT(ExecFetchSlotHeapTuple(slot, false, NULL));
-}
-
-/* It follows the event's id and hash, which are never null either. */
-static const char *
-data_column(TupleTableSlot *slot)
-{
-	const char *row = (const char *) fixed_columns(slot);
-	Size		at = offsetof(FixedColumns, type_key) + sizeof(int32);
-
-	StaticAssertStmt(Anum_event_log_data == Anum_event_log_event_id + 2,
-					 "the log's data come after its id and hash");
-	for (int column = Anum_event_log_event_id; column < Anum_event_log_data; column++)
-	{
-		at = att_align_pointer(at, TYPALIGN_INT, -1, row + at);
-		at = att_addlength_pointer(at, -1, row + at);
-	}
-	return row + att_align_pointer(at, TYPALIGN_INT, -1, row + at);
-}
-
-static void
-load_parts(void)
-{
-	Oid			log_oid = aevon_catalog_oid(AEVON_EVENT_LOG);
-	Relation	log;
-	PartitionDesc descriptor;
-	AevonLogPart *parts;
-
-	/*
-	 * of several parts one may be about to go: opening the log waits for
-	 * that, and takes in invalidations
-	 */
-	AcceptInvalidationMessages();
-	if (part_cache.valid && part_cache.log == log_oid && part_cache.count == 1)
-		return;
-	log = table_open(log_oid, AccessShareLock);
-	if (part_cache.valid && part_cache.log == log_oid)
-	{
-		table_close(log, AccessShareLock);
-		return;
-	}
-	if (!part_cache.registered)
-	{
-		CacheRegisterRelcacheCallback(forget_parts, (Datum) 0);
-		part_cache.registered = true;
-	}
-
-	descriptor = RelationGetPartitionDesc(log, true);
-	if (descriptor->nparts == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the event log has no parts"),
-				 errhint("Attach the parts of aevon.event_log again.")));
-	parts = MemoryContextAllocZero(CacheMemoryContext,
-								   descriptor->nparts * sizeof(AevonLogPart));
-
-	/*
-	 * an error on the way must leave no cache, a change on the way no valid
-	 * one
-	 */
-	part_cache.log = InvalidOid;
-	part_cache.valid = true;
-	for (int i = 0; i < descriptor->nparts; i++)
-		load_part(descriptor->oids[i], &parts[i]);
-	qsort(parts, descriptor->nparts, sizeof(AevonLogPart), compare_parts);
-
-	if (part_cache.parts != NULL)
-		pfree(part_cache.parts);
-	part_cache.parts = parts;
-	part_cache.count = descriptor->nparts;
-	part_cache.log = log_oid;
-	table_close(log, AccessShareLock);
-}
-
-/* A part's number is in its name, event_log_pN. */
-static void
-load_part(Oid oid, AevonLogPart *part)
-{
-	Relation	heap = table_open(oid, AccessShareLock);
-	List	   *indexes = RelationGetIndexList(heap);
-	ListCell   *cell;
-
-	part->oid = oid;
-	part->number = atoi(RelationGetRelationName(heap) + strlen("event_log_p"));
-	foreach(cell, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-		AevonLogIndex kind = index_kind(index);
-
-		if (kind == AEVON_LOG_INDEXES || OidIsValid(part->indexes[kind]))
-			part->has_others = true;
-		else
-			part->indexes[kind] = lfirst_oid(cell);
-		index_close(index, AccessShareLock);
-	}
-	list_free(indexes);
-	for (int i = 0; i < AEVON_LOG_INDEXES; i++)
-	{
-		if (!OidIsValid(part->indexes[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("part \"%s\" of the event log lacks an index",
-							RelationGetRelationName(heap)),
-					 errhint("Create it again as on the other parts of aevon.event_log.")));
-	}
-	table_close(heap, AccessShareLock);
-}
-
-/* Which one of ours an index is, told by its columns; or none. */
-static AevonLogIndex
-index_kind(Relation index)
-{
-	Form_pg_index form = index->rd_index;
-	int			count = form->indnkeyatts;
-	AttrNumber	first = form->indkey.values[0];
-	AttrNumber	second = count > 1 ? form->indkey.values[1] : InvalidAttrNumber;
-
-	if (!form->indisvalid || !form->indisready || form->indnatts != count ||
-		index->rd_rel->relam != BTREE_AM_OID || RelationGetIndexPredicate(index) != NIL)
-		return AEVON_LOG_INDEXES;	/* not one to read by */
-	for (int i = 0; i < count; i++)
-	{
-		if (index->rd_indoption[i] != 0)
-			return AEVON_LOG_INDEXES;	/* not in our order */
-	}
-	if (count == 1 && first == Anum_event_log_stamp)
-		return AEVON_LOG_STAMP;
-	if (count == 1 && indexes_key(index))
-		return AEVON_LOG_KEY;
-	if (count == 2 && second == Anum_event_log_occurred_at)
-	{
-		if (first == Anum_event_log_principal_key)
-			return AEVON_LOG_PRINCIPAL;
-		if (first == Anum_event_log_tenant_key)
-			return AEVON_LOG_TENANT;
-	}
-	return AEVON_LOG_INDEXES;
-}
-
-/* Is it an index on aevon.event_key(principal_key, event_id)? */
-static bool
-indexes_key(Relation index)
-{
-	List	   *expressions = RelationGetIndexExpressions(index);
-	FuncExpr   *call = expressions != NIL ? linitial(expressions) : NULL;
-
-	return call != NULL && IsA(call, FuncExpr) &&
-		get_func_namespace(call->funcid) == RelationGetNamespace(index) &&
-		strcmp(get_func_name(call->funcid), "event_key") == 0 &&
-		is_column(linitial(call->args), Anum_event_log_principal_key) &&
-		is_column(lsecond(call->args), Anum_event_log_event_id);
-}
-
-static bool
-is_column(const Node *expression, AttrNumber number)
-{
-	return IsA(expression, Var) && ((const Var *) expression)->varattno == number;
-}
-
-static int
-compare_parts(const void *a, const void *b)
-{
-	return ((const AevonLogPart *) a)->number - ((const AevonLogPart *) b)->number;
-}
-
-static void
-forget_parts(Datum argument, Oid relid)
-{
-	bool		ours = !OidIsValid(relid) || relid == part_cache.log;
-
-	/* while they are looked up, nobody knows yet */
-	ours = ours || !OidIsValid(part_cache.log);
-	for (int i = 0; i < part_cache.count && !ours; i++)
-		ours = part_cache.parts[i].oid == relid;
-	if (ours)
-	{
-		part_cache.valid = false;
-		part_cache.epoch++;
-	}
+	return scan->by_stamp ? columns->stamp : columns->occurred_at;
 }
