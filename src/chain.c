@@ -33,6 +33,14 @@ struct AevonChainRun
 	AevonChainHash *hash;
 };
 
+struct AevonChainPass
+{
+	AevonLink	link;
+	AevonChainHash *hash;
+	AevonEntering entering;
+	AevonEntry *entry;
+};
+
 /* The rows of a query that name links, in order of these. */
 typedef struct LinkedRows
 {
@@ -184,26 +192,53 @@ bool
 aevon_chain_extend(Snapshot snapshot, const AevonCut *before, const AevonCut *target,
 				   int64 max_events)
 {
-	AevonEntering entering = {snapshot, before, target, max_events};
-	AevonChainHash *hash;
-	AevonLink	link;
+	AevonChainPass *pass = aevon_chain_begin_pass(snapshot, before, target);
 	int64		end;
-	bool		complete;
+
+	pass->entering.max_events = max_events;
+	end = aevon_link_put_entered(pass->entry);
+	aevon_chain_end_pass(pass, end);
+	return end != target->xmax;
+}
+
+AevonChainPass *
+aevon_chain_begin_pass(Snapshot snapshot, const AevonCut *before, const AevonCut *target)
+{
+	AevonChainPass *pass = palloc0(sizeof(AevonChainPass));
 
 	aevon_guard_check_cut(before->xmax);
-	begin_link(&link, &hash);
-	end = aevon_link_put_entered(&link, hash, &entering);
-	complete = end == target->xmax;
-	if (link.event_count + link.void_count == 0)
+	pass->entering.snapshot = snapshot;
+	pass->entering.before = before;
+	pass->entering.target = target;
+	begin_link(&pass->link, &pass->hash);
+	pass->entry = aevon_link_begin_entry(&pass->link, pass->hash, &pass->entering);
+	return pass;
+}
+
+AevonEntry *
+aevon_chain_pass_entry(AevonChainPass *pass)
+{
+	return pass->entry;
+}
+
+void
+aevon_chain_end_pass(AevonChainPass *pass, int64 end)
+{
+	const AevonCut *target = pass->entering.target;
+	bool		complete = end == target->xmax;
+	AevonLink  *link = &pass->link;
+
+	if (link->event_count + link->void_count == 0)
+		aevon_chainhash_end(pass->hash, NULL);
+	else
 	{
-		aevon_chainhash_end(hash, NULL);
-		return !complete;
+		link->cut = complete ? target : aevon_cut_end_at(target, end);
+		aevon_link_finish(link, pass->hash);
+		aevon_link_add(link);
+		move_log_cut(link->cut, link->event_count, complete);
 	}
-	link.cut = complete ? target : aevon_cut_end_at(target, end);
-	aevon_link_finish(&link, hash);
-	aevon_link_add(&link);
-	move_log_cut(link.cut, link.event_count, complete);
-	return !complete;
+	aevon_link_end_entry(pass->entry);
+	pfree(pass);
 }
 
 const AevonCut *
@@ -449,7 +484,12 @@ walk_link(Walk *walk, const AevonLink *stored)
 	if (stored->link_number != walk->expected)
 		walk_missing(walk, walk->expected);
 	if (!aevon_cut_equal(walk->cut, stored->cut))
-		aevon_link_put_entered(&recomputed, hash, &entering);
+	{
+		AevonEntry *entry = aevon_link_begin_entry(&recomputed, hash, &entering);
+
+		aevon_link_put_entered(entry);
+		aevon_link_end_entry(entry);
+	}
 	put_rows(walk, &walk->snapshots, &recomputed, hash);
 	put_rows(walk, &walk->compactions, &recomputed, hash);
 	aevon_link_finish(&recomputed, hash);

@@ -33,6 +33,18 @@ extern bool aevon_chain_extend(Snapshot snapshot, const AevonCut *before,
 							   const AevonCut *target, int64 max_events);
 
 /*
+ * The same for a sweep that reads these events anyway: begin; enter, put and
+ * leave as chainlink.h says of a range of stamps; end where all was put, with
+ * target->xmax or a transaction boundary before it.
+ */
+typedef struct AevonChainPass AevonChainPass;
+
+extern AevonChainPass *aevon_chain_begin_pass(Snapshot snapshot, const AevonCut *before,
+											  const AevonCut *target);
+extern AevonEntry *aevon_chain_pass_entry(AevonChainPass *pass);
+extern void aevon_chain_end_pass(AevonChainPass *pass, int64 end);
+
+/*
  * The log's cut as the active snapshot sees it: what links cover.  SPI is
  * connected.
  */

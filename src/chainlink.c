@@ -37,13 +37,6 @@
 /* A place among the revisions of a day, in digits of one length. */
 #define PLACE_LENGTH 8
 
-typedef struct Putting
-{
-	AevonLink  *link;
-	AevonChainHash *hash;
-	const AevonEntering *entering;
-} Putting;
-
 /* The voids of a range of stamps, in order of these. */
 typedef struct VoidScan
 {
@@ -55,27 +48,101 @@ typedef struct VoidScan
 	MemoryContext row;
 } VoidScan;
 
-static int64 put_stamps(Putting *putting, int64 from, int64 until);
-static void put_event(Putting *putting, const AevonLogRow *row);
+struct AevonEntry
+{
+	AevonLink  *link;
+	AevonChainHash *hash;
+	const AevonEntering *entering;
+	VoidScan	voids;			/* of the range that was entered */
+	int64		stamp;			/* of the event before; -1: none */
+	bool		inside;			/* is that inside the target? */
+};
+
+static int64 put_stamps(AevonEntry *entry, int64 from, int64 until);
 static void begin_voids(VoidScan *voids, Snapshot snapshot, int64 from, int64 until);
 static void end_voids(VoidScan *voids);
-static void put_voids(Putting *putting, VoidScan *voids, int64 until);
-static void put_void(Putting *putting, const VoidScan *voids, int64 stamp);
+static void put_voids(AevonEntry *entry, int64 until);
+static void put_void(AevonEntry *entry, const VoidScan *voids, int64 stamp);
 static void hash_void(TupleTableSlot *row, uint8 *out);
 
-int64
-aevon_link_put_entered(AevonLink *link, AevonChainHash *hash, const AevonEntering *entering)
+AevonEntry *
+aevon_link_begin_entry(AevonLink *link, AevonChainHash *hash, const AevonEntering *entering)
 {
-	Putting		putting = {link, hash, entering};
-	const AevonCut *before = entering->before;
-	int64		end = entering->target->xmax;
+	AevonEntry *entry = palloc0(sizeof(AevonEntry));
+
+	entry->link = link;
+	entry->hash = hash;
+	entry->entering = entering;
+	return entry;
+}
+
+void
+aevon_link_end_entry(AevonEntry *entry)
+{
+	pfree(entry);
+}
+
+int64
+aevon_link_put_entered(AevonEntry *entry)
+{
+	const AevonCut *before = entry->entering->before;
+	int64		end = entry->entering->target->xmax;
 
 	/* in order of stamp: the xip of a cut lie below its xmax */
 	for (int i = 0; i < before->nxip; i++)
-		put_stamps(&putting, before->xip[i], before->xip[i] + 1);
+		put_stamps(entry, before->xip[i], before->xip[i] + 1);
 	if (before->xmax < end)
-		end = put_stamps(&putting, before->xmax, end);
+		end = put_stamps(entry, before->xmax, end);
 	return end;
+}
+
+void
+aevon_link_enter_stamps(AevonEntry *entry, int64 from, int64 until)
+{
+	begin_voids(&entry->voids, entry->entering->snapshot, from, until);
+	entry->stamp = -1;
+}
+
+void
+aevon_link_put_event(AevonEntry *entry, const AevonLogRow *row)
+{
+	AevonLogIdentity identity;
+	text	   *event_id;
+	bytea	   *hash;
+	AevonChainItem item;
+
+	if (row->stamp != entry->stamp)
+	{
+		entry->stamp = row->stamp;
+		entry->inside = aevon_cut_contains(entry->entering->target, row->stamp);
+		put_voids(entry, row->stamp);
+	}
+	if (!entry->inside)
+		return;
+	identity = aevon_log_row_identity(row);
+	event_id = DatumGetTextPP(PointerGetDatum(identity.event_id));
+	hash = DatumGetByteaPP(PointerGetDatum(identity.content_hash));
+	item.kind = KIND_EVENT;
+	item.number = row->stamp;
+	item.minor = row->principal_key;
+	item.id = VARDATA_ANY(event_id);
+	item.id_length = VARSIZE_ANY_EXHDR(event_id);
+	item.hash = VARDATA_ANY(hash);
+	item.hash_length = VARSIZE_ANY_EXHDR(hash);
+	aevon_chainhash_put(entry->hash, &item);
+	entry->link->event_count++;
+	/* a long id of a long row may be compressed */
+	if (event_id != (text *) identity.event_id)
+		pfree(event_id);
+	if (hash != (bytea *) identity.content_hash)
+		pfree(hash);
+}
+
+void
+aevon_link_leave_stamps(AevonEntry *entry, int64 until)
+{
+	put_voids(entry, until);
+	end_voids(&entry->voids);
 }
 
 void
@@ -175,58 +242,29 @@ aevon_link_document(const AevonLink *link)
 
 /* What has a stamp in [from, until); the stamp up to which all was put. */
 static int64
-put_stamps(Putting *putting, int64 from, int64 until)
+put_stamps(AevonEntry *entry, int64 from, int64 until)
 {
-	const AevonEntering *entering = putting->entering;
-	AevonLogScan *scan = aevon_log_scan_stamps(entering->snapshot, from, until);
+	int64		max_events = entry->entering->max_events;
+	AevonLogScan *scan = aevon_log_scan_stamps(entry->entering->snapshot, from, until);
 	bool		one_stamp = until == from + 1;
 	int64		last = -1;
-	VoidScan	voids;
 	AevonLogRow row;
 
-	begin_voids(&voids, entering->snapshot, from, until);
+	aevon_link_enter_stamps(entry, from, until);
 	while (aevon_log_scan_next(scan, &row))
 	{
-		if (!aevon_cut_contains(entering->target, row.stamp))
-			continue;
-		if (entering->max_events > 0 && putting->link->event_count >= entering->max_events &&
+		if (max_events > 0 && entry->link->event_count >= max_events &&
 			row.stamp != last && !one_stamp)
 		{
 			until = row.stamp;
 			break;
 		}
 		last = row.stamp;
-		put_voids(putting, &voids, row.stamp);
-		put_event(putting, &row);
+		aevon_link_put_event(entry, &row);
 	}
-	put_voids(putting, &voids, until);
-	end_voids(&voids);
+	aevon_link_leave_stamps(entry, until);
 	aevon_log_scan_end(scan);
 	return until;
-}
-
-static void
-put_event(Putting *putting, const AevonLogRow *row)
-{
-	bool		isnull;
-	Datum		id = slot_getattr(row->slot, Anum_event_log_event_id, &isnull);
-	text	   *event_id = DatumGetTextPP(id);
-	bytea	   *hash = DatumGetByteaPP(slot_getattr(row->slot, Anum_event_log_content_hash, &isnull));
-	AevonChainItem item = {
-		.kind = KIND_EVENT,
-		.number = row->stamp,
-		.minor = row->principal_key,
-		.id = VARDATA_ANY(event_id),
-		.id_length = VARSIZE_ANY_EXHDR(event_id),
-		.hash = VARDATA_ANY(hash),
-		.hash_length = VARSIZE_ANY_EXHDR(hash),
-	};
-
-	aevon_chainhash_put(putting->hash, &item);
-	putting->link->event_count++;
-	/* a long id of a long row may be compressed */
-	if ((Pointer) event_id != DatumGetPointer(id))
-		pfree(event_id);
 }
 
 static void
@@ -258,8 +296,10 @@ end_voids(VoidScan *voids)
 
 /* The voids of stamps below `until` that were not put yet. */
 static void
-put_voids(Putting *putting, VoidScan *voids, int64 until)
+put_voids(AevonEntry *entry, int64 until)
 {
+	VoidScan   *voids = &entry->voids;
+
 	while (voids->any)
 	{
 		bool		isnull;
@@ -268,14 +308,14 @@ put_voids(Putting *putting, VoidScan *voids, int64 until)
 		if (stamp >= until)
 			return;
 		CHECK_FOR_INTERRUPTS();
-		if (aevon_cut_contains(putting->entering->target, stamp))
-			put_void(putting, voids, stamp);
+		if (aevon_cut_contains(entry->entering->target, stamp))
+			put_void(entry, voids, stamp);
 		voids->any = index_getnext_slot(voids->scan, ForwardScanDirection, voids->slot);
 	}
 }
 
 static void
-put_void(Putting *putting, const VoidScan *voids, int64 stamp)
+put_void(AevonEntry *entry, const VoidScan *voids, int64 stamp)
 {
 	MemoryContext outer = MemoryContextSwitchTo(voids->row);
 	uint8		hash[AEVON_DIGEST_LENGTH];
@@ -293,8 +333,8 @@ put_void(Putting *putting, const VoidScan *voids, int64 stamp)
 
 	hash_void(voids->slot, hash);
 	MemoryContextSwitchTo(outer);
-	aevon_chainhash_put(putting->hash, &item);
-	putting->link->void_count++;
+	aevon_chainhash_put(entry->hash, &item);
+	entry->link->void_count++;
 	MemoryContextReset(voids->row);
 }
 

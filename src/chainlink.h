@@ -29,6 +29,7 @@
 
 #include "chainhash.h"
 #include "cut.h"
+#include "logrow.h"
 
 typedef struct AevonLink
 {
@@ -61,12 +62,30 @@ typedef struct AevonEntering
 } AevonEntering;
 
 /*
- * Put the events and voids inside the target but not inside the cut before,
- * and count them; with max_events > 0 end at the first transaction boundary
- * past so many.  The xmax of the cut up to which all were put.
+ * The events and voids inside the target but not inside the cut before, which are
+ * put and counted.  All arguments of the beginning must live as long.
  */
-extern int64 aevon_link_put_entered(AevonLink *link, AevonChainHash *hash,
-									const AevonEntering *entering);
+typedef struct AevonEntry AevonEntry;
+
+extern AevonEntry *aevon_link_begin_entry(AevonLink *link, AevonChainHash *hash,
+										  const AevonEntering *entering);
+extern void aevon_link_end_entry(AevonEntry *entry);
+
+/*
+ * Put them all; with max_events > 0 end at the first transaction boundary past so
+ * many.  The xmax of the cut up to which all were put.
+ */
+extern int64 aevon_link_put_entered(AevonEntry *entry);
+
+/*
+ * Or, for one who reads these events anyway: enter each range [from, until) of
+ * stamps, ascending; put the events that the snapshot sees of it, in order of
+ * stamp (those outside of the target are left out here); leave it where reading
+ * ended.  The voids of the range are put on the way.
+ */
+extern void aevon_link_enter_stamps(AevonEntry *entry, int64 from, int64 until);
+extern void aevon_link_put_event(AevonEntry *entry, const AevonLogRow *row);
+extern void aevon_link_leave_stamps(AevonEntry *entry, int64 until);
 
 /* Put a snapshot or a compaction, and count it. */
 extern void aevon_link_put_row(AevonLink *link, AevonChainHash *hash, const AevonLinkedRow *row);

@@ -50,6 +50,7 @@ typedef struct Batch
 	const AevonMeasure **measures;
 	AevonFolded *folded;		/* of each measure */
 	AevonGroups *groups;
+	AevonEntry *entry;			/* the chain reads the same events; or NULL */
 	bool		caught_up;		/* before this sweep */
 } Batch;
 
@@ -60,6 +61,8 @@ typedef struct Sweep
 	bool		bounded;
 	int64		own_stamp;		/* 0: no id yet, so no events */
 	AevonCut   *target;
+	const AevonCut *chained;	/* what links cover; NULL: the chain is off,
+								 * or was extended */
 	Snapshot	snapshot;
 	const AevonRuleSet *rules;
 	AevonSweepResult *result;
@@ -72,6 +75,9 @@ static void sweep_all(Sweep *sweep, int64 base);
 static Batch *next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints, int count,
 						 int *at);
 static void sweep_batch(Sweep *sweep, Batch *batch);
+static bool reads_for_chain(const Sweep *sweep, const Batch *batch);
+static int64 fold_and_chain(Sweep *sweep, Batch *batch, bool *xip_moved);
+static int64 fold_tail(Sweep *sweep, Batch *batch, bool *xip_moved);
 static int64 fold_stamps(Sweep *sweep, Batch *batch, int64 from, int64 until);
 static void write_groups(Sweep *sweep, Batch *batch);
 static void report_full(Sweep *sweep, const AevonFolded *folded);
@@ -155,14 +161,13 @@ sweep_all(Sweep *sweep, int64 base)
 {
 	FullTransactionId own;
 	AevonCheckpoint *checkpoints;
-	const AevonCut *chained;
 	int64		max_events = sweep->max_events;
 	Batch	   *batch;
 	int			count;
 	int			at = 0;
 
 	checkpoints = aevon_cut_lock_checkpoints(&count);
-	chained = aevon_chain_lock();
+	sweep->chained = aevon_chain_lock();
 
 	/* not a moment before the lock: another sweep may just have moved the cut */
 	sweep->snapshot = RegisterSnapshot(GetTransactionSnapshot());
@@ -177,8 +182,8 @@ sweep_all(Sweep *sweep, int64 base)
 		aevon_guard_check_cut(batch->from->xmax);
 		sweep_batch(sweep, batch);
 	}
-	if (chained != NULL &&
-		aevon_chain_extend(sweep->snapshot, chained, sweep->target, max_events))
+	if (sweep->chained != NULL &&
+		aevon_chain_extend(sweep->snapshot, sweep->chained, sweep->target, max_events))
 		sweep->result->more = true;
 	UnregisterSnapshot(sweep->snapshot);
 }
@@ -225,31 +230,23 @@ next_batch(const AevonRuleSet *rules, AevonCheckpoint *checkpoints, int count, i
 static void
 sweep_batch(Sweep *sweep, Batch *batch)
 {
-	const AevonCut *from = batch->from;
 	int64		before = sweep->result->event_count;
-	int64		end = sweep->target->xmax;
+	int64		end;
 	int64		corrected;
 	bool		xip_moved = false;
 	bool		complete;
 	AevonCorrection correction = {
 		.snapshot = sweep->snapshot,
-		.before = from,
+		.before = batch->from,
 		.count = batch->count,
 		.measures = batch->measures,
 	};
 
 	batch->groups = aevon_groups_create(batch->folded, batch->count, sweep->target->xmax);
-	for (int i = 0; i < from->nxip; i++)
-	{
-		int64		stamp = from->xip[i];
-
-		if (stamp < sweep->target->xmax && !aevon_cut_contains(sweep->target, stamp))
-			continue;			/* still running, or this very transaction */
-		xip_moved = true;
-		fold_stamps(sweep, batch, stamp, stamp + 1);
-	}
-	if (from->xmax < end)
-		end = fold_stamps(sweep, batch, from->xmax, end);
+	if (reads_for_chain(sweep, batch))
+		end = fold_and_chain(sweep, batch, &xip_moved);
+	else
+		end = fold_tail(sweep, batch, &xip_moved);
 	write_groups(sweep, batch);
 	aevon_groups_delete(batch->groups);
 
@@ -265,6 +262,50 @@ sweep_batch(Sweep *sweep, Batch *batch)
 }
 
 /*
+ * Do links cover what the batch's measures cover, and will they end at the same
+ * place?  Then one pass over the log does for both.
+ */
+static bool
+reads_for_chain(const Sweep *sweep, const Batch *batch)
+{
+	return sweep->chained != NULL && aevon_cut_equal(sweep->chained, batch->from) &&
+		(!sweep->bounded || sweep->result->event_count == 0);
+}
+
+static int64
+fold_and_chain(Sweep *sweep, Batch *batch, bool *xip_moved)
+{
+	AevonChainPass *pass = aevon_chain_begin_pass(sweep->snapshot, sweep->chained, sweep->target);
+	int64		end;
+
+	batch->entry = aevon_chain_pass_entry(pass);
+	end = fold_tail(sweep, batch, xip_moved);
+	aevon_chain_end_pass(pass, end);
+	batch->entry = NULL;
+	sweep->chained = NULL;
+	return end;
+}
+
+/* The stamp up to which all is folded. */
+static int64
+fold_tail(Sweep *sweep, Batch *batch, bool *xip_moved)
+{
+	const AevonCut *from = batch->from;
+	int64		end = sweep->target->xmax;
+
+	for (int i = 0; i < from->nxip; i++)
+	{
+		int64		stamp = from->xip[i];
+
+		if (stamp < end && !aevon_cut_contains(sweep->target, stamp))
+			continue;			/* still running, or this very transaction */
+		*xip_moved = true;
+		fold_stamps(sweep, batch, stamp, stamp + 1);
+	}
+	return from->xmax < end ? fold_stamps(sweep, batch, from->xmax, end) : end;
+}
+
+/*
  * Fold the events of stamps [from, until) that the snapshot sees; the stamp up
  * to which all are folded.  A bounded sweep ends between two transactions.
  */
@@ -275,6 +316,8 @@ fold_stamps(Sweep *sweep, Batch *batch, int64 from, int64 until)
 	AevonLogRow row;
 	int64		last = -1;
 
+	if (batch->entry != NULL)
+		aevon_link_enter_stamps(batch->entry, from, until);
 	while (aevon_log_scan_next(scan, &row))
 	{
 		if (row.stamp == sweep->own_stamp)
@@ -285,12 +328,16 @@ fold_stamps(Sweep *sweep, Batch *batch, int64 from, int64 until)
 			break;
 		}
 		last = row.stamp;
+		if (batch->entry != NULL)
+			aevon_link_put_event(batch->entry, &row);
 		aevon_groups_fold(batch->groups, &row);
 		sweep->max_events--;
 		sweep->result->event_count++;
 		if (aevon_groups_full(batch->groups))
 			write_groups(sweep, batch);
 	}
+	if (batch->entry != NULL)
+		aevon_link_leave_stamps(batch->entry, until);
 	aevon_log_scan_end(scan);
 	return until;
 }
