@@ -100,14 +100,12 @@ compare_entries(const Entry *a, const Entry *b, const char *bytes)
 	return result != 0 ? result : x.hash_length - y.hash_length;
 }
 
-#define ST_SORT sort_entries
-#define ST_ELEMENT_TYPE Entry
-#define ST_COMPARE(a, b, bytes) compare_entries(a, b, bytes)
-#define ST_COMPARE_ARG_TYPE const char
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
+/* A batch of events comes in runs in order of principal and time. */
+#define RUNSORT sort_entries
+#define RUNSORT_TYPE Entry
+#define RUNSORT_COMPARE(a, b, bytes) compare_entries(a, b, bytes)
+#define RUNSORT_ARG const char
+#include "runsort.h"
 
 AevonChainHash *
 aevon_chainhash_begin(const void *bytes, Size length)
