@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -43,23 +42,12 @@ typedef struct FoldGroup
 	AevonPartial partial;
 } FoldGroup;
 
-/*
- * The place of a group: in the table that finds it, and in the order of series
- * and minutes, without a look at the group itself.
- */
+/* The place of a group in the order of series and minutes. */
 typedef struct Place
 {
 	uint64		series;			/* measure, and principal or subject */
 	uint64		minute;			/* values by number, and minute */
 } Place;
-
-typedef struct GroupEntry
-{
-	Place		place;
-	FoldGroup  *group;
-	uint32		hash;
-	char		status;
-} GroupEntry;
 
 /* Minutes of times that events may have, in 34 bits. */
 #define MINUTE_BITS 34
@@ -77,30 +65,29 @@ place_of(const GroupKey *key, int32 subject_key, const AevonDims *dims)
 	return place;
 }
 
-static inline uint32
-hash_place(Place place)
+/*
+ * Groups in the order in which they were made, which is nearly that of series
+ * and minutes if a batch was ingested, and where each is found: by the hash of
+ * its key, in eight bytes, for there are many and each is looked for at random.
+ */
+typedef struct Finding
 {
-	uint64		mixed = (place.series ^ place.minute * UINT64CONST(0x9e3779b97f4a7c15)) *
-	UINT64CONST(0xbf58476d1ce4e5b9);
-
-	return (uint32) ((mixed ^ mixed >> 29) * UINT64CONST(0x94d049bb133111eb) >> 32);
-}
-
-#define SH_PREFIX groups
-#define SH_ELEMENT_TYPE GroupEntry
-#define SH_KEY_TYPE Place
-#define SH_KEY place
-#define SH_HASH_KEY(table, key) hash_place(key)
-#define SH_EQUAL(table, a, b) ((a).series == (b).series && (a).minute == (b).minute)
-#define SH_STORE_HASH
-#define SH_GET_HASH(table, entry) (entry)->hash
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
+	uint32		hash;
+	uint32		number;			/* of the group, from 1; 0: free */
+} Finding;
 
 /* So many groups are allocated in one go. */
-#define GROUPS_AT_ONCE 256
+#define CHUNK_BITS 8
+#define CHUNK_GROUPS (1 << CHUNK_BITS)
+
+typedef struct GroupTable
+{
+	int			count;
+	int			chunk_capacity;
+	FoldGroup **chunks;
+	uint32		mask;			/* findings, less one */
+	Finding    *findings;
+} GroupTable;
 
 struct AevonGroups
 {
@@ -111,9 +98,8 @@ struct AevonGroups
 	bool		dimensions;		/* has any measure dimensions? */
 	MemoryContext work;			/* of the groups */
 	MemoryContext event;		/* of one event */
-	groups_hash *table;
-	FoldGroup  *spare;			/* memory of groups to come */
-	int			spare_count;
+	GroupTable	table;
+	FoldGroup **latest;			/* the group of each measure's last event */
 	AevonDimsTable *dims;		/* NULL without dimensions */
 	unsigned int folded;		/* events since the groups were started */
 };
@@ -124,15 +110,14 @@ typedef struct Ordered
 	FoldGroup  *group;
 } Ordered;
 
-#define ST_SORT sort_ordered
-#define ST_ELEMENT_TYPE Ordered
-#define ST_COMPARE(a, b) \
+#define RUNSORT sort_ordered
+#define RUNSORT_TYPE Ordered
+#define RUNSORT_COMPARE(a, b, arg) \
 	((a)->place.series != (b)->place.series ? \
 	 ((a)->place.series < (b)->place.series ? -1 : 1) : \
 	 (a)->place.minute < (b)->place.minute ? -1 : (a)->place.minute > (b)->place.minute)
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
+#define RUNSORT_ARG void
+#include "runsort.h"
 
 /* Which series are written in one go. */
 typedef enum PassKind
@@ -150,11 +135,36 @@ typedef struct Pass
 	bool		last;			/* the groups' states may be used up */
 } Pass;
 
+static inline bool
+same_group(const GroupKey *a, const GroupKey *b)
+{
+	return a->minute == b->minute && a->principal_key == b->principal_key &&
+		a->measure == b->measure && a->dims == b->dims;
+}
+
+static inline uint32
+hash_key(const GroupKey *key)
+{
+	Place		place = place_of(key, key->principal_key, key->dims);
+	uint64		mixed = (place.series ^ place.minute * UINT64CONST(0x9e3779b97f4a7c15)) *
+	UINT64CONST(0xbf58476d1ce4e5b9);
+
+	return (uint32) ((mixed ^ mixed >> 29) * UINT64CONST(0x94d049bb133111eb) >> 32);
+}
+
+static inline FoldGroup *
+group_at(const GroupTable *table, int number)
+{
+	return &table->chunks[number >> CHUNK_BITS][number & (CHUNK_GROUPS - 1)];
+}
+
 static void start_groups(AevonGroups *groups);
-static FoldGroup *find_group(AevonGroups *groups, groups_hash *table, const GroupKey *key,
+static FoldGroup *find_group(AevonGroups *groups, GroupTable *table, const GroupKey *key,
 							 int32 tenant_key);
+static FoldGroup *add_group(AevonGroups *groups, GroupTable *table, const GroupKey *key);
+static void grow_table(AevonGroups *groups, GroupTable *table);
 static int64 write_passes(AevonGroups *groups, AevonStore *store);
-static FoldGroup **list_groups(groups_hash *table, int *count);
+static FoldGroup **list_groups(const GroupTable *table, int *count);
 static void settle_combinations(AevonGroups *groups, AevonStore *store, FoldGroup **list,
 								int count);
 static bool admits_series(AevonFolded *folded, AevonSeriesCount *count);
@@ -179,6 +189,7 @@ aevon_groups_create(AevonFolded *measures, int count, int64 xmax)
 
 	groups->measures = measures;
 	groups->count = count;
+	groups->latest = palloc0(Max(count, 1) * sizeof(FoldGroup *));
 	groups->xmax = xmax;
 	for (int i = 0; i < count; i++)
 	{
@@ -198,6 +209,7 @@ aevon_groups_delete(AevonGroups *groups)
 {
 	MemoryContextDelete(groups->work);
 	MemoryContextDelete(groups->event);
+	pfree(groups->latest);
 	pfree(groups);
 }
 
@@ -221,7 +233,9 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 		key.measure = i;
 		key.dims = measure->dimension_count == 0 ? NULL :
 			aevon_dims_of_event(groups->dims, measure, row);
-		group = find_group(groups, groups->table, &key, row->tenant_key);
+		group = groups->latest[i];
+		if (group == NULL || !same_group(&group->key, &key))
+			group = groups->latest[i] = find_group(groups, &groups->table, &key, row->tenant_key);
 		MemoryContextSwitchTo(groups->work);
 		aevon_fold_apply(measure, &contribution, &group->partial);
 		MemoryContextSwitchTo(groups->event);
@@ -234,7 +248,7 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 bool
 aevon_groups_full(const AevonGroups *groups)
 {
-	return groups->table->members >= MAX_GROUPS ||
+	return groups->table.count >= MAX_GROUPS ||
 		((groups->folded & 0xff) == 0 &&
 		 MemoryContextMemAllocated(groups->work, true) > MAX_GROUP_BYTES);
 }
@@ -246,7 +260,7 @@ aevon_groups_write(AevonGroups *groups)
 	AevonStore *store;
 	int64		written;
 
-	if (groups->table->members == 0)
+	if (groups->table.count == 0)
 		return 0;
 
 	/* rows that this transaction has written must be seen */
@@ -271,34 +285,81 @@ start_groups(AevonGroups *groups)
 
 	MemoryContextReset(groups->work);
 	outer = MemoryContextSwitchTo(groups->work);
-	groups->table = groups_create(groups->work, 1024, NULL);
+	memset(&groups->table, 0, sizeof(groups->table));
+	memset(groups->latest, 0, groups->count * sizeof(FoldGroup *));
 	if (groups->dimensions)
 		groups->dims = aevon_dims_table_create();
 	groups->folded = 0;
-	groups->spare_count = 0;
 	MemoryContextSwitchTo(outer);
 }
 
 /* The group of a key, made if missing. */
 static FoldGroup *
-find_group(AevonGroups *groups, groups_hash *table, const GroupKey *key, int32 tenant_key)
+find_group(AevonGroups *groups, GroupTable *table, const GroupKey *key, int32 tenant_key)
 {
-	bool		found;
-	GroupEntry *entry = groups_insert(table, place_of(key, key->principal_key, key->dims), &found);
+	uint32		hash = hash_key(key);
+	uint32		at;
 	FoldGroup  *group;
 
-	if (found)
-		return entry->group;
-	if (groups->spare_count == 0)
+	/* a third of the places stays free */
+	if (table->findings == NULL || (uint32) table->count > table->mask / 3 * 2)
+		grow_table(groups, table);
+	for (at = hash & table->mask; table->findings[at].number != 0; at = (at + 1) & table->mask)
 	{
-		groups->spare = MemoryContextAlloc(groups->work, GROUPS_AT_ONCE * sizeof(FoldGroup));
-		groups->spare_count = GROUPS_AT_ONCE;
+		if (table->findings[at].hash != hash)
+			continue;
+		group = group_at(table, table->findings[at].number - 1);
+		if (same_group(&group->key, key))
+			return group;
 	}
-	group = entry->group = &groups->spare[--groups->spare_count];
-	group->key = *key;
+	group = add_group(groups, table, key);
 	group->tenant_key = tenant_key;
+	table->findings[at].hash = hash;
+	table->findings[at].number = table->count;
+	return group;
+}
+
+static FoldGroup *
+add_group(AevonGroups *groups, GroupTable *table, const GroupKey *key)
+{
+	int			chunk = table->count >> CHUNK_BITS;
+	FoldGroup  *group;
+
+	if (chunk == table->chunk_capacity)
+	{
+		table->chunk_capacity = Max(2 * table->chunk_capacity, 16);
+		table->chunks = table->chunks == NULL ?
+			MemoryContextAlloc(groups->work, table->chunk_capacity * sizeof(FoldGroup *)) :
+			repalloc(table->chunks, table->chunk_capacity * sizeof(FoldGroup *));
+	}
+	if ((table->count & (CHUNK_GROUPS - 1)) == 0)
+		table->chunks[chunk] = MemoryContextAlloc(groups->work, CHUNK_GROUPS * sizeof(FoldGroup));
+	group = group_at(table, table->count++);
+	group->key = *key;
 	memset(&group->partial, 0, sizeof(group->partial));
 	return group;
+}
+
+static void
+grow_table(AevonGroups *groups, GroupTable *table)
+{
+	uint32		size = table->findings == NULL ? 1024 : (table->mask + 1) * 2;
+	Finding    *findings = MemoryContextAllocZero(groups->work, size * sizeof(Finding));
+
+	for (uint32 i = 0; table->findings != NULL && i <= table->mask; i++)
+	{
+		uint32		at = table->findings[i].hash & (size - 1);
+
+		if (table->findings[i].number == 0)
+			continue;
+		while (findings[at].number != 0)
+			at = (at + 1) & (size - 1);
+		findings[at] = table->findings[i];
+	}
+	if (table->findings != NULL)
+		pfree(table->findings);
+	table->findings = findings;
+	table->mask = size - 1;
 }
 
 static int64
@@ -308,7 +369,7 @@ write_passes(AevonGroups *groups, AevonStore *store)
 	static const Pass combinations = {PASS_COMBINATIONS, true};
 	static const Pass totals = {PASS_TOTALS, true, 0, true};
 	int			count;
-	FoldGroup **list = list_groups(groups->table, &count);
+	FoldGroup **list = list_groups(&groups->table, &count);
 	int64		written = 0;
 
 	if (groups->dimensions)
@@ -331,16 +392,13 @@ write_passes(AevonGroups *groups, AevonStore *store)
 }
 
 static FoldGroup **
-list_groups(groups_hash *table, int *count)
+list_groups(const GroupTable *table, int *count)
 {
-	FoldGroup **list = palloc(table->members * sizeof(FoldGroup *));
-	groups_iterator iterator;
-	GroupEntry *entry;
+	FoldGroup **list = palloc(table->count * sizeof(FoldGroup *));
 
-	*count = 0;
-	groups_start_iterate(table, &iterator);
-	while ((entry = groups_iterate(table, &iterator)) != NULL)
-		list[(*count)++] = entry->group;
+	*count = table->count;
+	for (int i = 0; i < table->count; i++)
+		list[i] = group_at(table, i);
 	return list;
 }
 
@@ -426,7 +484,7 @@ write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count,
 												 ALLOCSET_DEFAULT_SIZES);
 	int64		written = 0;
 
-	sort_ordered(chosen, left);
+	sort_ordered(chosen, left, NULL);
 	for (int first = 0, end; first < left; first = end)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(series);
@@ -525,16 +583,16 @@ merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *sta
 static FoldGroup **
 total_tenants(AevonGroups *groups, FoldGroup **list, int *count)
 {
-	groups_hash *totals = groups_create(groups->work, 1024, NULL);
+	GroupTable	totals = {0};
 
 	for (int i = 0; i < *count; i++)
 	{
 		GroupKey	key = {list[i]->key.minute, list[i]->key.measure, list[i]->tenant_key, NULL};
-		FoldGroup  *total = find_group(groups, totals, &key, list[i]->tenant_key);
+		FoldGroup  *total = find_group(groups, &totals, &key, list[i]->tenant_key);
 
 		aevon_partial_merge(&total->partial, &list[i]->partial);
 	}
-	return list_groups(totals, count);
+	return list_groups(&totals, count);
 }
 
 /* Minutes of one series, as all groups in them give them. */
