@@ -17,6 +17,7 @@
 
 #include "fold.h"
 #include "groups.h"
+#include "grouptable.h"
 #include "guc.h"
 #include "store.h"
 #include "tiers.h"
@@ -25,22 +26,20 @@
 #define MAX_GROUPS 200000
 #define MAX_GROUP_BYTES (64 * 1024 * 1024)
 
-typedef struct GroupKey
+struct AevonGroups
 {
-	int64		minute;
-	int32		measure;		/* index */
-	int32		principal_key;
-	AevonDims  *dims;			/* all dimensions; NULL: there are none */
-} GroupKey;
-
-typedef struct FoldGroup
-{
-	GroupKey	key;
-	int32		tenant_key;
-	int32		subject_key;	/* of the series that is written now */
-	AevonDims  *dims;			/* likewise */
-	AevonPartial partial;
-} FoldGroup;
+	AevonFolded *measures;
+	int			count;
+	int64		xmax;			/* of the sweep's cut */
+	uint32		rollups;		/* of any measure */
+	bool		dimensions;		/* has any measure dimensions? */
+	MemoryContext work;			/* of the groups */
+	MemoryContext event;		/* of one event */
+	AevonGroupTable *table;
+	AevonGroup **latest;		/* the group of each measure's last event */
+	AevonDimsTable *dims;		/* NULL without dimensions */
+	unsigned int folded;		/* events since the groups were started */
+};
 
 /* The place of a group in the order of series and minutes. */
 typedef struct Place
@@ -55,7 +54,7 @@ typedef struct Place
 
 /* By measure, subject, values in the order in which they were met, minute. */
 static inline Place
-place_of(const GroupKey *key, int32 subject_key, const AevonDims *dims)
+place_of(const AevonGroupKey *key, int32 subject_key, const AevonDims *dims)
 {
 	Place		place;
 
@@ -65,49 +64,10 @@ place_of(const GroupKey *key, int32 subject_key, const AevonDims *dims)
 	return place;
 }
 
-/*
- * Groups in the order in which they were made, which is nearly that of series
- * and minutes if a batch was ingested, and where each is found: by the hash of
- * its key, in eight bytes, for there are many and each is looked for at random.
- */
-typedef struct Finding
-{
-	uint32		hash;
-	uint32		number;			/* of the group, from 1; 0: free */
-} Finding;
-
-/* So many groups are allocated in one go. */
-#define CHUNK_BITS 8
-#define CHUNK_GROUPS (1 << CHUNK_BITS)
-
-typedef struct GroupTable
-{
-	int			count;
-	int			chunk_capacity;
-	FoldGroup **chunks;
-	uint32		mask;			/* findings, less one */
-	Finding    *findings;
-} GroupTable;
-
-struct AevonGroups
-{
-	AevonFolded *measures;
-	int			count;
-	int64		xmax;			/* of the sweep's cut */
-	uint32		rollups;		/* of any measure */
-	bool		dimensions;		/* has any measure dimensions? */
-	MemoryContext work;			/* of the groups */
-	MemoryContext event;		/* of one event */
-	GroupTable	table;
-	FoldGroup **latest;			/* the group of each measure's last event */
-	AevonDimsTable *dims;		/* NULL without dimensions */
-	unsigned int folded;		/* events since the groups were started */
-};
-
 typedef struct Ordered
 {
 	Place		place;
-	FoldGroup  *group;
+	AevonGroup *group;
 } Ordered;
 
 #define RUNSORT sort_ordered
@@ -135,48 +95,20 @@ typedef struct Pass
 	bool		last;			/* the groups' states may be used up */
 } Pass;
 
-static inline bool
-same_group(const GroupKey *a, const GroupKey *b)
-{
-	return a->minute == b->minute && a->principal_key == b->principal_key &&
-		a->measure == b->measure && a->dims == b->dims;
-}
-
-static inline uint32
-hash_key(const GroupKey *key)
-{
-	Place		place = place_of(key, key->principal_key, key->dims);
-	uint64		mixed = (place.series ^ place.minute * UINT64CONST(0x9e3779b97f4a7c15)) *
-	UINT64CONST(0xbf58476d1ce4e5b9);
-
-	return (uint32) ((mixed ^ mixed >> 29) * UINT64CONST(0x94d049bb133111eb) >> 32);
-}
-
-static inline FoldGroup *
-group_at(const GroupTable *table, int number)
-{
-	return &table->chunks[number >> CHUNK_BITS][number & (CHUNK_GROUPS - 1)];
-}
-
 static void start_groups(AevonGroups *groups);
-static FoldGroup *find_group(AevonGroups *groups, GroupTable *table, const GroupKey *key,
-							 int32 tenant_key);
-static FoldGroup *add_group(AevonGroups *groups, GroupTable *table, const GroupKey *key);
-static void grow_table(AevonGroups *groups, GroupTable *table);
 static int64 write_passes(AevonGroups *groups, AevonStore *store);
-static FoldGroup **list_groups(const GroupTable *table, int *count);
-static void settle_combinations(AevonGroups *groups, AevonStore *store, FoldGroup **list,
+static void settle_combinations(AevonGroups *groups, AevonStore *store, AevonGroup **list,
 								int count);
 static bool admits_series(AevonFolded *folded, AevonSeriesCount *count);
 static int	count_new_rollups(AevonGroups *groups, AevonStore *store, AevonDims *dims);
-static int64 write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count,
+static int64 write_pass(AevonGroups *groups, AevonStore *store, AevonGroup **list, int count,
 						const Pass *pass);
 static bool same_series(const Ordered *a, const Ordered *b);
-static int	choose_groups(AevonGroups *groups, FoldGroup **list, int count, const Pass *pass,
+static int	choose_groups(AevonGroups *groups, AevonGroup **list, int count, const Pass *pass,
 						  Ordered *chosen);
 static int	merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *states);
-static FoldGroup **total_tenants(AevonGroups *groups, FoldGroup **list, int *count);
-static int	write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
+static AevonGroup **total_tenants(AevonGroups *groups, AevonGroup **list, int *count);
+static int	write_series(AevonGroups *groups, AevonStore *store, const AevonGroup *group,
 						 AevonWindowState *states, int count);
 static void count_series(AevonStore *store, const AevonMeasure *measure, int32 tenant_key);
 static int	compare_combinations(const void *a, const void *b);
@@ -189,7 +121,7 @@ aevon_groups_create(AevonFolded *measures, int count, int64 xmax)
 
 	groups->measures = measures;
 	groups->count = count;
-	groups->latest = palloc0(Max(count, 1) * sizeof(FoldGroup *));
+	groups->latest = palloc0(Max(count, 1) * sizeof(AevonGroup *));
 	groups->xmax = xmax;
 	for (int i = 0; i < count; i++)
 	{
@@ -217,7 +149,7 @@ void
 aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 {
 	MemoryContext outer = MemoryContextSwitchTo(groups->event);
-	GroupKey	key;
+	AevonGroupKey key;
 
 	key.minute = aevon_window_of(row->occurred_at, AEVON_MINUTE);
 	key.principal_key = row->principal_key;
@@ -225,7 +157,7 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 	{
 		const AevonMeasure *measure = groups->measures[i].measure;
 		AevonContribution contribution;
-		FoldGroup  *group;
+		AevonGroup *group;
 
 		if (!aevon_fold_evaluate(measure, row, &contribution))
 			continue;
@@ -234,8 +166,9 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 		key.dims = measure->dimension_count == 0 ? NULL :
 			aevon_dims_of_event(groups->dims, measure, row);
 		group = groups->latest[i];
-		if (group == NULL || !same_group(&group->key, &key))
-			group = groups->latest[i] = find_group(groups, &groups->table, &key, row->tenant_key);
+		if (group == NULL || !aevon_group_is(group, &key))
+			group = groups->latest[i] = aevon_grouptable_find(groups->table, &key,
+															  row->tenant_key);
 		MemoryContextSwitchTo(groups->work);
 		aevon_fold_apply(measure, &contribution, &group->partial);
 		MemoryContextSwitchTo(groups->event);
@@ -248,7 +181,7 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 bool
 aevon_groups_full(const AevonGroups *groups)
 {
-	return groups->table.count >= MAX_GROUPS ||
+	return aevon_grouptable_count(groups->table) >= MAX_GROUPS ||
 		((groups->folded & 0xff) == 0 &&
 		 MemoryContextMemAllocated(groups->work, true) > MAX_GROUP_BYTES);
 }
@@ -260,7 +193,7 @@ aevon_groups_write(AevonGroups *groups)
 	AevonStore *store;
 	int64		written;
 
-	if (groups->table.count == 0)
+	if (aevon_grouptable_count(groups->table) == 0)
 		return 0;
 
 	/* rows that this transaction has written must be seen */
@@ -285,81 +218,12 @@ start_groups(AevonGroups *groups)
 
 	MemoryContextReset(groups->work);
 	outer = MemoryContextSwitchTo(groups->work);
-	memset(&groups->table, 0, sizeof(groups->table));
-	memset(groups->latest, 0, groups->count * sizeof(FoldGroup *));
+	groups->table = aevon_grouptable_create();
+	memset(groups->latest, 0, groups->count * sizeof(AevonGroup *));
 	if (groups->dimensions)
 		groups->dims = aevon_dims_table_create();
 	groups->folded = 0;
 	MemoryContextSwitchTo(outer);
-}
-
-/* The group of a key, made if missing. */
-static FoldGroup *
-find_group(AevonGroups *groups, GroupTable *table, const GroupKey *key, int32 tenant_key)
-{
-	uint32		hash = hash_key(key);
-	uint32		at;
-	FoldGroup  *group;
-
-	/* a third of the places stays free */
-	if (table->findings == NULL || (uint32) table->count > table->mask / 3 * 2)
-		grow_table(groups, table);
-	for (at = hash & table->mask; table->findings[at].number != 0; at = (at + 1) & table->mask)
-	{
-		if (table->findings[at].hash != hash)
-			continue;
-		group = group_at(table, table->findings[at].number - 1);
-		if (same_group(&group->key, key))
-			return group;
-	}
-	group = add_group(groups, table, key);
-	group->tenant_key = tenant_key;
-	table->findings[at].hash = hash;
-	table->findings[at].number = table->count;
-	return group;
-}
-
-static FoldGroup *
-add_group(AevonGroups *groups, GroupTable *table, const GroupKey *key)
-{
-	int			chunk = table->count >> CHUNK_BITS;
-	FoldGroup  *group;
-
-	if (chunk == table->chunk_capacity)
-	{
-		table->chunk_capacity = Max(2 * table->chunk_capacity, 16);
-		table->chunks = table->chunks == NULL ?
-			MemoryContextAlloc(groups->work, table->chunk_capacity * sizeof(FoldGroup *)) :
-			repalloc(table->chunks, table->chunk_capacity * sizeof(FoldGroup *));
-	}
-	if ((table->count & (CHUNK_GROUPS - 1)) == 0)
-		table->chunks[chunk] = MemoryContextAlloc(groups->work, CHUNK_GROUPS * sizeof(FoldGroup));
-	group = group_at(table, table->count++);
-	group->key = *key;
-	memset(&group->partial, 0, sizeof(group->partial));
-	return group;
-}
-
-static void
-grow_table(AevonGroups *groups, GroupTable *table)
-{
-	uint32		size = table->findings == NULL ? 1024 : (table->mask + 1) * 2;
-	Finding    *findings = MemoryContextAllocZero(groups->work, size * sizeof(Finding));
-
-	for (uint32 i = 0; table->findings != NULL && i <= table->mask; i++)
-	{
-		uint32		at = table->findings[i].hash & (size - 1);
-
-		if (table->findings[i].number == 0)
-			continue;
-		while (findings[at].number != 0)
-			at = (at + 1) & (size - 1);
-		findings[at] = table->findings[i];
-	}
-	if (table->findings != NULL)
-		pfree(table->findings);
-	table->findings = findings;
-	table->mask = size - 1;
 }
 
 static int64
@@ -369,7 +233,7 @@ write_passes(AevonGroups *groups, AevonStore *store)
 	static const Pass combinations = {PASS_COMBINATIONS, true};
 	static const Pass totals = {PASS_TOTALS, true, 0, true};
 	int			count;
-	FoldGroup **list = list_groups(&groups->table, &count);
+	AevonGroup **list = aevon_grouptable_list(groups->table, &count);
 	int64		written = 0;
 
 	if (groups->dimensions)
@@ -391,28 +255,17 @@ write_passes(AevonGroups *groups, AevonStore *store)
 	return written + write_pass(groups, store, list, count, &totals);
 }
 
-static FoldGroup **
-list_groups(const GroupTable *table, int *count)
-{
-	FoldGroup **list = palloc(table->count * sizeof(FoldGroup *));
-
-	*count = table->count;
-	for (int i = 0; i < table->count; i++)
-		list[i] = group_at(table, i);
-	return list;
-}
-
 /*
  * Put the combination that each group counts for in the place of its own: past
  * the guard, those that the tenant has no series for are the other one.
  */
 static void
-settle_combinations(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count)
+settle_combinations(AevonGroups *groups, AevonStore *store, AevonGroup **list, int count)
 {
-	qsort(list, count, sizeof(FoldGroup *), compare_combinations);
+	qsort(list, count, sizeof(AevonGroup *), compare_combinations);
 	for (int first = 0, end; first < count; first = end)
 	{
-		const GroupKey *key = &list[first]->key;
+		const AevonGroupKey *key = &list[first]->key;
 		AevonFolded *folded = &groups->measures[key->measure];
 		AevonDims  *dims = key->dims;
 		AevonDims  *effective;
@@ -474,7 +327,7 @@ count_new_rollups(AevonGroups *groups, AevonStore *store, AevonDims *dims)
 
 /* Write the series of a pass, each from all groups that it counts. */
 static int64
-write_pass(AevonGroups *groups, AevonStore *store, FoldGroup **list, int count,
+write_pass(AevonGroups *groups, AevonStore *store, AevonGroup **list, int count,
 		   const Pass *pass)
 {
 	Ordered    *chosen = palloc_extended(count * sizeof(Ordered), MCXT_ALLOC_HUGE);
@@ -513,7 +366,7 @@ same_series(const Ordered *a, const Ordered *b)
 
 /* The groups that the pass is about, each with the series it belongs to. */
 static int
-choose_groups(AevonGroups *groups, FoldGroup **list, int count, const Pass *pass,
+choose_groups(AevonGroups *groups, AevonGroup **list, int count, const Pass *pass,
 			  Ordered *chosen)
 {
 	AevonGrouping grouping = (AevonGrouping) 1 << pass->rollup;
@@ -523,7 +376,7 @@ choose_groups(AevonGroups *groups, FoldGroup **list, int count, const Pass *pass
 
 	for (int i = 0; i < count; i++)
 	{
-		FoldGroup  *group = list[i];
+		AevonGroup *group = list[i];
 		AevonDims  *dims = group->key.dims;
 
 		if (pass->kind != PASS_TOTALS && dims == NULL)
@@ -553,7 +406,7 @@ merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *sta
 
 	for (int i = 0; i < count; i++)
 	{
-		FoldGroup  *group = groups[i].group;
+		AevonGroup *group = groups[i].group;
 		AevonPartial *partial = &group->partial;
 
 		if (n == 0 || states[n - 1].window != group->key.minute)
@@ -580,24 +433,24 @@ merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *sta
  * Groups of whole tenants, merged from all others.  These are many, a tenant's
  * minutes few: finding them is quicker than sorting.
  */
-static FoldGroup **
-total_tenants(AevonGroups *groups, FoldGroup **list, int *count)
+static AevonGroup **
+total_tenants(AevonGroups *groups, AevonGroup **list, int *count)
 {
-	GroupTable	totals = {0};
+	AevonGroupTable *totals = aevon_grouptable_create();
 
 	for (int i = 0; i < *count; i++)
 	{
-		GroupKey	key = {list[i]->key.minute, list[i]->key.measure, list[i]->tenant_key, NULL};
-		FoldGroup  *total = find_group(groups, &totals, &key, list[i]->tenant_key);
+		AevonGroupKey key = {list[i]->key.minute, list[i]->key.measure, list[i]->tenant_key, NULL};
+		AevonGroup *total = aevon_grouptable_find(totals, &key, list[i]->tenant_key);
 
 		aevon_partial_merge(&total->partial, &list[i]->partial);
 	}
-	return list_groups(&totals, count);
+	return aevon_grouptable_list(totals, count);
 }
 
 /* Minutes of one series, as all groups in them give them. */
 static int
-write_series(AevonGroups *groups, AevonStore *store, const FoldGroup *group,
+write_series(AevonGroups *groups, AevonStore *store, const AevonGroup *group,
 			 AevonWindowState *states, int count)
 {
 	AevonFolded *folded = &groups->measures[group->key.measure];
@@ -625,8 +478,8 @@ count_series(AevonStore *store, const AevonMeasure *measure, int32 tenant_key)
 static int
 compare_combinations(const void *a, const void *b)
 {
-	const GroupKey *x = &(*(FoldGroup *const *) a)->key;
-	const GroupKey *y = &(*(FoldGroup *const *) b)->key;
+	const AevonGroupKey *x = &(*(AevonGroup *const *) a)->key;
+	const AevonGroupKey *y = &(*(AevonGroup *const *) b)->key;
 
 	if (x->measure != y->measure)
 		return x->measure < y->measure ? -1 : 1;

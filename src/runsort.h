@@ -35,8 +35,8 @@
 
 /* Where the runs begin, and behind them the end; their number, 0: too many. */
 static int
-RUNSORT_NAME(_runs) (const RUNSORT_TYPE *elements, size_t count, size_t *begins,
-					 RUNSORT_ARG *arg)
+RUNSORT_NAME(_runs) (const RUNSORT_TYPE * elements, size_t count, size_t *begins,
+					 RUNSORT_ARG * arg)
 {
 	int			runs = 1;
 
@@ -55,10 +55,10 @@ RUNSORT_NAME(_runs) (const RUNSORT_TYPE *elements, size_t count, size_t *begins,
 
 /* Merge [a, middle) and [middle, end) into another place. */
 static void
-RUNSORT_NAME(_merge) (const RUNSORT_TYPE *a, const RUNSORT_TYPE *middle,
-					  const RUNSORT_TYPE *end, RUNSORT_TYPE *to, RUNSORT_ARG *arg)
+RUNSORT_NAME(_merge) (const RUNSORT_TYPE * a, const RUNSORT_TYPE * middle,
+					  const RUNSORT_TYPE * end, RUNSORT_TYPE * to, RUNSORT_ARG * arg)
 {
-	const RUNSORT_TYPE *b = middle;
+	const		RUNSORT_TYPE *b = middle;
 
 	while (a < middle && b < end)
 		*to++ = RUNSORT_COMPARE(b, a, arg) < 0 ? *b++ : *a++;
@@ -67,7 +67,7 @@ RUNSORT_NAME(_merge) (const RUNSORT_TYPE *a, const RUNSORT_TYPE *middle,
 }
 
 static void
-RUNSORT(RUNSORT_TYPE *elements, size_t count, RUNSORT_ARG *arg)
+RUNSORT(RUNSORT_TYPE * elements, size_t count, RUNSORT_ARG * arg)
 {
 	size_t		begins[RUNSORT_MAX_RUNS + 1];
 	int			runs = count < 2 ? 1 : RUNSORT_NAME(_runs) (elements, count, begins, arg);

@@ -1,0 +1,54 @@
+/*
+ * grouptable.h
+ *		Groups of events, kept in the order in which they were made.
+ *
+ * That is nearly the order of series and minutes where a batch was ingested.
+ * Layer 2.
+ */
+#ifndef AEVON_GROUPTABLE_H
+#define AEVON_GROUPTABLE_H
+
+#include "postgres.h"
+
+#include "bucket.h"
+#include "dims.h"
+
+typedef struct AevonGroupKey
+{
+	int64		minute;
+	int32		measure;		/* index */
+	int32		principal_key;
+	AevonDims  *dims;			/* all dimensions; NULL: there are none */
+} AevonGroupKey;
+
+typedef struct AevonGroup
+{
+	AevonGroupKey key;
+	int32		tenant_key;
+	int32		subject_key;	/* of the series that is written now */
+	AevonDims  *dims;			/* likewise */
+	AevonPartial partial;
+} AevonGroup;
+
+typedef struct AevonGroupTable AevonGroupTable;
+
+/* An empty table; it lives, with its groups, in the current memory context. */
+extern AevonGroupTable *aevon_grouptable_create(void);
+
+/* The group of a key, made if missing; it stays where it is. */
+extern AevonGroup *aevon_grouptable_find(AevonGroupTable *table, const AevonGroupKey *key,
+										 int32 tenant_key);
+extern int	aevon_grouptable_count(const AevonGroupTable *table);
+
+/* All groups as they were made; palloc'd. */
+extern AevonGroup **aevon_grouptable_list(const AevonGroupTable *table, int *count);
+
+static inline bool
+aevon_group_is(const AevonGroup *group, const AevonGroupKey *key)
+{
+	return group->key.minute == key->minute &&
+		group->key.principal_key == key->principal_key &&
+		group->key.measure == key->measure && group->key.dims == key->dims;
+}
+
+#endif							/* AEVON_GROUPTABLE_H */
