@@ -38,7 +38,7 @@ struct AevonChainPass
 	AevonLink	link;
 	AevonChainHash *hash;
 	AevonEntering entering;
-	AevonEntry *entry;
+	AevonLinkEntry *entry;
 };
 
 /* The rows of a query that name links, in order of these. */
@@ -215,7 +215,7 @@ aevon_chain_begin_pass(Snapshot snapshot, const AevonCut *before, const AevonCut
 	return pass;
 }
 
-AevonEntry *
+AevonLinkEntry *
 aevon_chain_pass_entry(AevonChainPass *pass)
 {
 	return pass->entry;
@@ -485,7 +485,7 @@ walk_link(Walk *walk, const AevonLink *stored)
 		walk_missing(walk, walk->expected);
 	if (!aevon_cut_equal(walk->cut, stored->cut))
 	{
-		AevonEntry *entry = aevon_link_begin_entry(&recomputed, hash, &entering);
+		AevonLinkEntry *entry = aevon_link_begin_entry(&recomputed, hash, &entering);
 
 		aevon_link_put_entered(entry);
 		aevon_link_end_entry(entry);

@@ -41,7 +41,7 @@ typedef struct AevonChainPass AevonChainPass;
 
 extern AevonChainPass *aevon_chain_begin_pass(Snapshot snapshot, const AevonCut *before,
 											  const AevonCut *target);
-extern AevonEntry *aevon_chain_pass_entry(AevonChainPass *pass);
+extern AevonLinkEntry *aevon_chain_pass_entry(AevonChainPass *pass);
 extern void aevon_chain_end_pass(AevonChainPass *pass, int64 end);
 
 /*

@@ -48,7 +48,7 @@ typedef struct VoidScan
 	MemoryContext row;
 } VoidScan;
 
-struct AevonEntry
+struct AevonLinkEntry
 {
 	AevonLink  *link;
 	AevonChainHash *hash;
@@ -58,17 +58,17 @@ struct AevonEntry
 	bool		inside;			/* is that inside the target? */
 };
 
-static int64 put_stamps(AevonEntry *entry, int64 from, int64 until);
+static int64 put_stamps(AevonLinkEntry *entry, int64 from, int64 until);
 static void begin_voids(VoidScan *voids, Snapshot snapshot, int64 from, int64 until);
 static void end_voids(VoidScan *voids);
-static void put_voids(AevonEntry *entry, int64 until);
-static void put_void(AevonEntry *entry, const VoidScan *voids, int64 stamp);
+static void put_voids(AevonLinkEntry *entry, int64 until);
+static void put_void(AevonLinkEntry *entry, const VoidScan *voids, int64 stamp);
 static void hash_void(TupleTableSlot *row, uint8 *out);
 
-AevonEntry *
+AevonLinkEntry *
 aevon_link_begin_entry(AevonLink *link, AevonChainHash *hash, const AevonEntering *entering)
 {
-	AevonEntry *entry = palloc0(sizeof(AevonEntry));
+	AevonLinkEntry *entry = palloc0(sizeof(AevonLinkEntry));
 
 	entry->link = link;
 	entry->hash = hash;
@@ -77,13 +77,13 @@ aevon_link_begin_entry(AevonLink *link, AevonChainHash *hash, const AevonEnterin
 }
 
 void
-aevon_link_end_entry(AevonEntry *entry)
+aevon_link_end_entry(AevonLinkEntry *entry)
 {
 	pfree(entry);
 }
 
 int64
-aevon_link_put_entered(AevonEntry *entry)
+aevon_link_put_entered(AevonLinkEntry *entry)
 {
 	const AevonCut *before = entry->entering->before;
 	int64		end = entry->entering->target->xmax;
@@ -97,14 +97,14 @@ aevon_link_put_entered(AevonEntry *entry)
 }
 
 void
-aevon_link_enter_stamps(AevonEntry *entry, int64 from, int64 until)
+aevon_link_enter_stamps(AevonLinkEntry *entry, int64 from, int64 until)
 {
 	begin_voids(&entry->voids, entry->entering->snapshot, from, until);
 	entry->stamp = -1;
 }
 
 void
-aevon_link_put_event(AevonEntry *entry, const AevonLogRow *row)
+aevon_link_put_event(AevonLinkEntry *entry, const AevonLogRow *row)
 {
 	AevonLogIdentity identity;
 	text	   *event_id;
@@ -139,7 +139,7 @@ aevon_link_put_event(AevonEntry *entry, const AevonLogRow *row)
 }
 
 void
-aevon_link_leave_stamps(AevonEntry *entry, int64 until)
+aevon_link_leave_stamps(AevonLinkEntry *entry, int64 until)
 {
 	put_voids(entry, until);
 	end_voids(&entry->voids);
@@ -242,7 +242,7 @@ aevon_link_document(const AevonLink *link)
 
 /* What has a stamp in [from, until); the stamp up to which all was put. */
 static int64
-put_stamps(AevonEntry *entry, int64 from, int64 until)
+put_stamps(AevonLinkEntry *entry, int64 from, int64 until)
 {
 	int64		max_events = entry->entering->max_events;
 	AevonLogScan *scan = aevon_log_scan_stamps(entry->entering->snapshot, from, until);
@@ -296,7 +296,7 @@ end_voids(VoidScan *voids)
 
 /* The voids of stamps below `until` that were not put yet. */
 static void
-put_voids(AevonEntry *entry, int64 until)
+put_voids(AevonLinkEntry *entry, int64 until)
 {
 	VoidScan   *voids = &entry->voids;
 
@@ -315,7 +315,7 @@ put_voids(AevonEntry *entry, int64 until)
 }
 
 static void
-put_void(AevonEntry *entry, const VoidScan *voids, int64 stamp)
+put_void(AevonLinkEntry *entry, const VoidScan *voids, int64 stamp)
 {
 	MemoryContext outer = MemoryContextSwitchTo(voids->row);
 	uint8		hash[AEVON_DIGEST_LENGTH];

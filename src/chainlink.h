@@ -65,17 +65,17 @@ typedef struct AevonEntering
  * The events and voids inside the target but not inside the cut before, which are
  * put and counted.  All arguments of the beginning must live as long.
  */
-typedef struct AevonEntry AevonEntry;
+typedef struct AevonLinkEntry AevonLinkEntry;
 
-extern AevonEntry *aevon_link_begin_entry(AevonLink *link, AevonChainHash *hash,
-										  const AevonEntering *entering);
-extern void aevon_link_end_entry(AevonEntry *entry);
+extern AevonLinkEntry *aevon_link_begin_entry(AevonLink *link, AevonChainHash *hash,
+											  const AevonEntering *entering);
+extern void aevon_link_end_entry(AevonLinkEntry *entry);
 
 /*
  * Put them all; with max_events > 0 end at the first transaction boundary past so
  * many.  The xmax of the cut up to which all were put.
  */
-extern int64 aevon_link_put_entered(AevonEntry *entry);
+extern int64 aevon_link_put_entered(AevonLinkEntry *entry);
 
 /*
  * Or, for one who reads these events anyway: enter each range [from, until) of
@@ -83,9 +83,9 @@ extern int64 aevon_link_put_entered(AevonEntry *entry);
  * stamp (those outside of the target are left out here); leave it where reading
  * ended.  The voids of the range are put on the way.
  */
-extern void aevon_link_enter_stamps(AevonEntry *entry, int64 from, int64 until);
-extern void aevon_link_put_event(AevonEntry *entry, const AevonLogRow *row);
-extern void aevon_link_leave_stamps(AevonEntry *entry, int64 until);
+extern void aevon_link_enter_stamps(AevonLinkEntry *entry, int64 from, int64 until);
+extern void aevon_link_put_event(AevonLinkEntry *entry, const AevonLogRow *row);
+extern void aevon_link_leave_stamps(AevonLinkEntry *entry, int64 until);
 
 /* Put a snapshot or a compaction, and count it. */
 extern void aevon_link_put_row(AevonLink *link, AevonChainHash *hash, const AevonLinkedRow *row);

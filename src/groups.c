@@ -36,7 +36,7 @@ struct AevonGroups
 	MemoryContext work;			/* of the groups */
 	MemoryContext event;		/* of one event */
 	AevonGroupTable *table;
-	AevonGroup **latest;		/* the group of each measure's last event */
+	AevonFoldGroup **latest;	/* the group of each measure's last event */
 	AevonDimsTable *dims;		/* NULL without dimensions */
 	unsigned int folded;		/* events since the groups were started */
 };
@@ -54,7 +54,7 @@ typedef struct Place
 
 /* By measure, subject, values in the order in which they were met, minute. */
 static inline Place
-place_of(const AevonGroupKey *key, int32 subject_key, const AevonDims *dims)
+place_of(const AevonFoldKey *key, int32 subject_key, const AevonDims *dims)
 {
 	Place		place;
 
@@ -67,7 +67,7 @@ place_of(const AevonGroupKey *key, int32 subject_key, const AevonDims *dims)
 typedef struct Ordered
 {
 	Place		place;
-	AevonGroup *group;
+	AevonFoldGroup *group;
 } Ordered;
 
 #define RUNSORT sort_ordered
@@ -97,18 +97,18 @@ typedef struct Pass
 
 static void start_groups(AevonGroups *groups);
 static int64 write_passes(AevonGroups *groups, AevonStore *store);
-static void settle_combinations(AevonGroups *groups, AevonStore *store, AevonGroup **list,
+static void settle_combinations(AevonGroups *groups, AevonStore *store, AevonFoldGroup **list,
 								int count);
 static bool admits_series(AevonFolded *folded, AevonSeriesCount *count);
 static int	count_new_rollups(AevonGroups *groups, AevonStore *store, AevonDims *dims);
-static int64 write_pass(AevonGroups *groups, AevonStore *store, AevonGroup **list, int count,
+static int64 write_pass(AevonGroups *groups, AevonStore *store, AevonFoldGroup **list, int count,
 						const Pass *pass);
 static bool same_series(const Ordered *a, const Ordered *b);
-static int	choose_groups(AevonGroups *groups, AevonGroup **list, int count, const Pass *pass,
+static int	choose_groups(AevonGroups *groups, AevonFoldGroup **list, int count, const Pass *pass,
 						  Ordered *chosen);
 static int	merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *states);
-static AevonGroup **total_tenants(AevonGroups *groups, AevonGroup **list, int *count);
-static int	write_series(AevonGroups *groups, AevonStore *store, const AevonGroup *group,
+static AevonFoldGroup **total_tenants(AevonGroups *groups, AevonFoldGroup **list, int *count);
+static int	write_series(AevonGroups *groups, AevonStore *store, const AevonFoldGroup *group,
 						 AevonWindowState *states, int count);
 static void count_series(AevonStore *store, const AevonMeasure *measure, int32 tenant_key);
 static int	compare_combinations(const void *a, const void *b);
@@ -121,7 +121,7 @@ aevon_groups_create(AevonFolded *measures, int count, int64 xmax)
 
 	groups->measures = measures;
 	groups->count = count;
-	groups->latest = palloc0(Max(count, 1) * sizeof(AevonGroup *));
+	groups->latest = palloc0(Max(count, 1) * sizeof(AevonFoldGroup *));
 	groups->xmax = xmax;
 	for (int i = 0; i < count; i++)
 	{
@@ -149,7 +149,7 @@ void
 aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 {
 	MemoryContext outer = MemoryContextSwitchTo(groups->event);
-	AevonGroupKey key;
+	AevonFoldKey key;
 
 	key.minute = aevon_window_of(row->occurred_at, AEVON_MINUTE);
 	key.principal_key = row->principal_key;
@@ -157,7 +157,7 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 	{
 		const AevonMeasure *measure = groups->measures[i].measure;
 		AevonContribution contribution;
-		AevonGroup *group;
+		AevonFoldGroup *group;
 
 		if (!aevon_fold_evaluate(measure, row, &contribution))
 			continue;
@@ -219,7 +219,7 @@ start_groups(AevonGroups *groups)
 	MemoryContextReset(groups->work);
 	outer = MemoryContextSwitchTo(groups->work);
 	groups->table = aevon_grouptable_create();
-	memset(groups->latest, 0, groups->count * sizeof(AevonGroup *));
+	memset(groups->latest, 0, groups->count * sizeof(AevonFoldGroup *));
 	if (groups->dimensions)
 		groups->dims = aevon_dims_table_create();
 	groups->folded = 0;
@@ -233,7 +233,7 @@ write_passes(AevonGroups *groups, AevonStore *store)
 	static const Pass combinations = {PASS_COMBINATIONS, true};
 	static const Pass totals = {PASS_TOTALS, true, 0, true};
 	int			count;
-	AevonGroup **list = aevon_grouptable_list(groups->table, &count);
+	AevonFoldGroup **list = aevon_grouptable_list(groups->table, &count);
 	int64		written = 0;
 
 	if (groups->dimensions)
@@ -260,12 +260,12 @@ write_passes(AevonGroups *groups, AevonStore *store)
  * the guard, those that the tenant has no series for are the other one.
  */
 static void
-settle_combinations(AevonGroups *groups, AevonStore *store, AevonGroup **list, int count)
+settle_combinations(AevonGroups *groups, AevonStore *store, AevonFoldGroup **list, int count)
 {
-	qsort(list, count, sizeof(AevonGroup *), compare_combinations);
+	qsort(list, count, sizeof(AevonFoldGroup *), compare_combinations);
 	for (int first = 0, end; first < count; first = end)
 	{
-		const AevonGroupKey *key = &list[first]->key;
+		const AevonFoldKey *key = &list[first]->key;
 		AevonFolded *folded = &groups->measures[key->measure];
 		AevonDims  *dims = key->dims;
 		AevonDims  *effective;
@@ -327,7 +327,7 @@ count_new_rollups(AevonGroups *groups, AevonStore *store, AevonDims *dims)
 
 /* Write the series of a pass, each from all groups that it counts. */
 static int64
-write_pass(AevonGroups *groups, AevonStore *store, AevonGroup **list, int count,
+write_pass(AevonGroups *groups, AevonStore *store, AevonFoldGroup **list, int count,
 		   const Pass *pass)
 {
 	Ordered    *chosen = palloc_extended(count * sizeof(Ordered), MCXT_ALLOC_HUGE);
@@ -366,7 +366,7 @@ same_series(const Ordered *a, const Ordered *b)
 
 /* The groups that the pass is about, each with the series it belongs to. */
 static int
-choose_groups(AevonGroups *groups, AevonGroup **list, int count, const Pass *pass,
+choose_groups(AevonGroups *groups, AevonFoldGroup **list, int count, const Pass *pass,
 			  Ordered *chosen)
 {
 	AevonGrouping grouping = (AevonGrouping) 1 << pass->rollup;
@@ -376,7 +376,7 @@ choose_groups(AevonGroups *groups, AevonGroup **list, int count, const Pass *pas
 
 	for (int i = 0; i < count; i++)
 	{
-		AevonGroup *group = list[i];
+		AevonFoldGroup *group = list[i];
 		AevonDims  *dims = group->key.dims;
 
 		if (pass->kind != PASS_TOTALS && dims == NULL)
@@ -406,7 +406,7 @@ merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *sta
 
 	for (int i = 0; i < count; i++)
 	{
-		AevonGroup *group = groups[i].group;
+		AevonFoldGroup *group = groups[i].group;
 		AevonPartial *partial = &group->partial;
 
 		if (n == 0 || states[n - 1].window != group->key.minute)
@@ -433,15 +433,15 @@ merge_minutes(const Ordered *groups, int count, bool last, AevonWindowState *sta
  * Groups of whole tenants, merged from all others.  These are many, a tenant's
  * minutes few: finding them is quicker than sorting.
  */
-static AevonGroup **
-total_tenants(AevonGroups *groups, AevonGroup **list, int *count)
+static AevonFoldGroup **
+total_tenants(AevonGroups *groups, AevonFoldGroup **list, int *count)
 {
 	AevonGroupTable *totals = aevon_grouptable_create();
 
 	for (int i = 0; i < *count; i++)
 	{
-		AevonGroupKey key = {list[i]->key.minute, list[i]->key.measure, list[i]->tenant_key, NULL};
-		AevonGroup *total = aevon_grouptable_find(totals, &key, list[i]->tenant_key);
+		AevonFoldKey key = {list[i]->key.minute, list[i]->key.measure, list[i]->tenant_key, NULL};
+		AevonFoldGroup *total = aevon_grouptable_find(totals, &key, list[i]->tenant_key);
 
 		aevon_partial_merge(&total->partial, &list[i]->partial);
 	}
@@ -450,7 +450,7 @@ total_tenants(AevonGroups *groups, AevonGroup **list, int *count)
 
 /* Minutes of one series, as all groups in them give them. */
 static int
-write_series(AevonGroups *groups, AevonStore *store, const AevonGroup *group,
+write_series(AevonGroups *groups, AevonStore *store, const AevonFoldGroup *group,
 			 AevonWindowState *states, int count)
 {
 	AevonFolded *folded = &groups->measures[group->key.measure];
@@ -478,8 +478,8 @@ count_series(AevonStore *store, const AevonMeasure *measure, int32 tenant_key)
 static int
 compare_combinations(const void *a, const void *b)
 {
-	const AevonGroupKey *x = &(*(AevonGroup *const *) a)->key;
-	const AevonGroupKey *y = &(*(AevonGroup *const *) b)->key;
+	const AevonFoldKey *x = &(*(AevonFoldGroup *const *) a)->key;
+	const AevonFoldKey *y = &(*(AevonFoldGroup *const *) b)->key;
 
 	if (x->measure != y->measure)
 		return x->measure < y->measure ? -1 : 1;

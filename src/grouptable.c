@@ -29,22 +29,22 @@ struct AevonGroupTable
 	MemoryContext context;
 	int			count;
 	int			chunk_capacity;
-	AevonGroup **chunks;
+	AevonFoldGroup **chunks;
 	uint32		mask;			/* findings, less one */
 	Finding    *findings;
 };
 
-static AevonGroup *add_group(AevonGroupTable *table, const AevonGroupKey *key);
+static AevonFoldGroup *add_group(AevonGroupTable *table, const AevonFoldKey *key);
 static void grow_findings(AevonGroupTable *table);
 
-static inline AevonGroup *
+static inline AevonFoldGroup *
 group_at(const AevonGroupTable *table, int number)
 {
 	return &table->chunks[number >> CHUNK_BITS][number & (CHUNK_GROUPS - 1)];
 }
 
 static inline uint32
-hash_key(const AevonGroupKey *key)
+hash_key(const AevonFoldKey *key)
 {
 	uint64		series = (uint64) key->measure << 32 | (uint32) key->principal_key;
 	uint64		minute = (uint64) (key->dims ? key->dims->number : 0) << 34 ^ (uint64) key->minute;
@@ -61,18 +61,18 @@ aevon_grouptable_create(void)
 
 	table->context = CurrentMemoryContext;
 	table->chunk_capacity = FIRST_CHUNKS;
-	table->chunks = palloc(FIRST_CHUNKS * sizeof(AevonGroup *));
+	table->chunks = palloc(FIRST_CHUNKS * sizeof(AevonFoldGroup *));
 	table->mask = FIRST_FINDINGS - 1;
 	table->findings = palloc0(FIRST_FINDINGS * sizeof(Finding));
 	return table;
 }
 
-AevonGroup *
-aevon_grouptable_find(AevonGroupTable *table, const AevonGroupKey *key, int32 tenant_key)
+AevonFoldGroup *
+aevon_grouptable_find(AevonGroupTable *table, const AevonFoldKey *key, int32 tenant_key)
 {
 	uint32		hash = hash_key(key);
 	uint32		at = hash & table->mask;
-	AevonGroup *group;
+	AevonFoldGroup *group;
 
 	for (; table->findings[at].number != 0; at = (at + 1) & table->mask)
 	{
@@ -98,10 +98,10 @@ aevon_grouptable_count(const AevonGroupTable *table)
 	return table->count;
 }
 
-AevonGroup **
+AevonFoldGroup **
 aevon_grouptable_list(const AevonGroupTable *table, int *count)
 {
-	AevonGroup **list = palloc(table->count * sizeof(AevonGroup *));
+	AevonFoldGroup **list = palloc(table->count * sizeof(AevonFoldGroup *));
 
 	*count = table->count;
 	for (int i = 0; i < table->count; i++)
@@ -109,20 +109,20 @@ aevon_grouptable_list(const AevonGroupTable *table, int *count)
 	return list;
 }
 
-static AevonGroup *
-add_group(AevonGroupTable *table, const AevonGroupKey *key)
+static AevonFoldGroup *
+add_group(AevonGroupTable *table, const AevonFoldKey *key)
 {
 	int			chunk = table->count >> CHUNK_BITS;
-	AevonGroup *group;
+	AevonFoldGroup *group;
 
 	if (chunk == table->chunk_capacity)
 	{
 		table->chunk_capacity *= 2;
-		table->chunks = repalloc(table->chunks, table->chunk_capacity * sizeof(AevonGroup *));
+		table->chunks = repalloc(table->chunks, table->chunk_capacity * sizeof(AevonFoldGroup *));
 	}
 	if ((table->count & (CHUNK_GROUPS - 1)) == 0)
 		table->chunks[chunk] = MemoryContextAlloc(table->context,
-												  CHUNK_GROUPS * sizeof(AevonGroup));
+												  CHUNK_GROUPS * sizeof(AevonFoldGroup));
 	group = group_at(table, table->count++);
 	group->key = *key;
 	memset(&group->partial, 0, sizeof(group->partial));

@@ -13,22 +13,22 @@
 #include "bucket.h"
 #include "dims.h"
 
-typedef struct AevonGroupKey
+typedef struct AevonFoldKey
 {
 	int64		minute;
 	int32		measure;		/* index */
 	int32		principal_key;
 	AevonDims  *dims;			/* all dimensions; NULL: there are none */
-} AevonGroupKey;
+} AevonFoldKey;
 
-typedef struct AevonGroup
+typedef struct AevonFoldGroup
 {
-	AevonGroupKey key;
+	AevonFoldKey key;
 	int32		tenant_key;
 	int32		subject_key;	/* of the series that is written now */
 	AevonDims  *dims;			/* likewise */
 	AevonPartial partial;
-} AevonGroup;
+} AevonFoldGroup;
 
 typedef struct AevonGroupTable AevonGroupTable;
 
@@ -36,15 +36,15 @@ typedef struct AevonGroupTable AevonGroupTable;
 extern AevonGroupTable *aevon_grouptable_create(void);
 
 /* The group of a key, made if missing; it stays where it is. */
-extern AevonGroup *aevon_grouptable_find(AevonGroupTable *table, const AevonGroupKey *key,
-										 int32 tenant_key);
+extern AevonFoldGroup *aevon_grouptable_find(AevonGroupTable *table, const AevonFoldKey *key,
+											 int32 tenant_key);
 extern int	aevon_grouptable_count(const AevonGroupTable *table);
 
 /* All groups as they were made; palloc'd. */
-extern AevonGroup **aevon_grouptable_list(const AevonGroupTable *table, int *count);
+extern AevonFoldGroup **aevon_grouptable_list(const AevonGroupTable *table, int *count);
 
 static inline bool
-aevon_group_is(const AevonGroup *group, const AevonGroupKey *key)
+aevon_group_is(const AevonFoldGroup *group, const AevonFoldKey *key)
 {
 	return group->key.minute == key->minute &&
 		group->key.principal_key == key->principal_key &&

@@ -50,7 +50,7 @@ typedef struct Batch
 	const AevonMeasure **measures;
 	AevonFolded *folded;		/* of each measure */
 	AevonGroups *groups;
-	AevonEntry *entry;			/* the chain reads the same events; or NULL */
+	AevonLinkEntry *entry;		/* the chain reads the same events; or NULL */
 	bool		caught_up;		/* before this sweep */
 } Batch;
 
