@@ -133,7 +133,7 @@ int64
 aevon_catalog_generation(Snapshot snapshot)
 {
 	static Oid	known = InvalidOid;
-	static ItemPointerData place;
+	static AevonPlaceOfRow place;
 	Oid			relid = aevon_catalog_oid(AEVON_GENERATION);
 	Relation	relation = table_open(relid, AccessShareLock);
 	int64		generation = -1;

@@ -48,7 +48,7 @@ typedef struct PlaceEntry
 {
 	int32		measure_key;
 	char		status;
-	ItemPointerData place;
+	AevonPlaceOfRow place;
 } PlaceEntry;
 
 #define SH_PREFIX places

@@ -140,9 +140,25 @@ void
 aevon_json_time(AevonJson *json, const char *key, TimestampTz at)
 {
 	static const int utc = 0;
-	char	   *text = palloc(MAXDATELEN + 1);
+	char	   *text;
+
+	/* all rules of an answer tell of the same windows */
+	for (int i = 0; i < lengthof(json->times); i++)
+	{
+		if (json->time_texts[i] != NULL && json->times[i] == at)
+		{
+			aevon_json_text(json, key, json->time_texts[i]);
+			return;
+		}
+	}
+	text = palloc(MAXDATELEN + 1);
 
 	JsonEncodeDateTime(text, TimestampTzGetDatum(at), TIMESTAMPTZOID, &utc);
+	json->times[0] = json->times[1];
+	json->time_texts[0] = json->time_texts[1];
+	json->times[1] = at;
+	json->time_texts[1] = text;
+
 	aevon_json_text(json, key, text);
 }
 

@@ -30,6 +30,8 @@ typedef struct AevonJson
 	const char *key;			/* of the value to come; NULL: none */
 	int			key_length;
 	Size		size;			/* the document will not be larger */
+	TimestampTz times[2];		/* that were written last, */
+	const char *time_texts[2];	/* and as what; NULL: none yet */
 } AevonJson;
 
 /* WJB_BEGIN_OBJECT and its like; the outermost of them is the document. */

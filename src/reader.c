@@ -61,6 +61,8 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 			read_whole_minutes(&reader, tails, tail_count);
 			read_edges(&reader, tails, tail_count);
 		}
+		if (reader.edge != NULL)
+			aevon_log_scan_end(reader.edge);
 		aevon_store_close(reader.store);
 	}
 	answer = conclude(&reader, tails, tail_count);
@@ -230,13 +232,15 @@ read_edges(AevonReading *reader, AevonReadingTail *tails, int tail_count)
 static bool
 read_edge(AevonReading *reader, TimestampTz since, TimestampTz until, AevonReadingTail *tails, int tail_count)
 {
-	AevonLogScan *scan;
 	AevonLogRow row;
 
 	if (since >= until)
 		return true;
-	scan = aevon_reading_scan(reader, since, until);
-	while (reader->budget > 0 && aevon_log_scan_next(scan, &row))
+	if (reader->edge == NULL)
+		reader->edge = aevon_reading_scan(reader, since, until);
+	else
+		aevon_reading_scan_again(reader, reader->edge, since, until);
+	while (reader->budget > 0 && aevon_log_scan_next(reader->edge, &row))
 	{
 		reader->budget--;
 		if (!aevon_reading_counts(reader, &row, true))
@@ -247,7 +251,6 @@ read_edge(AevonReading *reader, TimestampTz since, TimestampTz until, AevonReadi
 			tails[i].events += aevon_cut_contains(tails[i].cut, row.stamp) ? 0 : 1;
 		MemoryContextReset(reader->event);
 	}
-	aevon_log_scan_end(scan);
 	return reader->budget > 0;
 }
 

@@ -44,6 +44,8 @@ typedef struct AevonReading
 	AevonCheckpoint **checkpoints;	/* per measure; NULL: it has no buckets */
 	AevonCut   *empty;
 	int64		budget;			/* events that edges may hold; mostly no bound */
+	AevonLogScan *edge;			/* of both edges, one after the other; NULL:
+								 * not begun */
 } AevonReading;
 
 /* Measures with the same cut share a pass over their tail. */

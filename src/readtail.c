@@ -117,11 +117,14 @@ take_newest(AevonReading *reader, AevonReadingTail *tail, int64 *budget)
 	while (aevon_log_scan_next(scan, &row))
 		take_tail_row(reader, tail, &row);
 
-	aevon_log_scan_go_on(scan, rest);
-	while (aevon_log_scan_next(scan, &row) && --*budget >= 0)
+	if (rest != PG_INT64_MAX)
 	{
-		aevon_tailplaces_note(&row);
-		take_tail_row(reader, tail, &row);
+		aevon_log_scan_go_on(scan, rest);
+		while (aevon_log_scan_next(scan, &row) && --*budget >= 0)
+		{
+			aevon_tailplaces_note(&row);
+			take_tail_row(reader, tail, &row);
+		}
 	}
 	if (*budget >= 0)
 		aevon_tailplaces_keep();

@@ -13,16 +13,18 @@
 
 #include "refetch.h"
 
+static bool pin_page(Relation heap, AevonPlaceOfRow *place);
+
 /*
  * A row that was updated in place on its page is found from the first of its
  * versions there, which keeps its line pointer for as long as any is left.
  */
-ItemPointerData
+AevonPlaceOfRow
 aevon_refetch_place(Relation heap, ItemPointer found)
 {
-	ItemPointerData place = *found;
 	OffsetNumber roots[MaxHeapTuplesPerPage];
 	Buffer		buffer = ReadBuffer(heap, ItemPointerGetBlockNumber(found));
+	AevonPlaceOfRow place = {*found, buffer};
 	OffsetNumber root;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
@@ -30,21 +32,20 @@ aevon_refetch_place(Relation heap, ItemPointer found)
 	UnlockReleaseBuffer(buffer);
 	root = roots[ItemPointerGetOffsetNumber(found) - 1];
 	if (OffsetNumberIsValid(root))
-		ItemPointerSetOffsetNumber(&place, root);
+		ItemPointerSetOffsetNumber(&place.tid, root);
 	return place;
 }
 
 bool
-aevon_refetch_row(Relation heap, const ItemPointerData *place, Snapshot snapshot,
+aevon_refetch_row(Relation heap, AevonPlaceOfRow *place, Snapshot snapshot,
 				  HeapTuple tuple, Buffer *buffer)
 {
-	ItemPointerData at = *place;
+	ItemPointerData at = place->tid;
 	bool		found;
 
-	/* the table may have become shorter since */
-	if (ItemPointerGetBlockNumber(&at) >= RelationGetNumberOfBlocks(heap))
+	if (!pin_page(heap, place))
 		return false;
-	*buffer = ReadBuffer(heap, ItemPointerGetBlockNumber(&at));
+	*buffer = place->buffer;
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
 	found = heap_hot_search_buffer(&at, heap, *buffer, snapshot, tuple, NULL, true);
 	LockBuffer(*buffer, BUFFER_LOCK_UNLOCK);
@@ -53,4 +54,18 @@ aevon_refetch_row(Relation heap, const ItemPointerData *place, Snapshot snapshot
 	else
 		pgstat_count_heap_fetch(heap);
 	return found;
+}
+
+/* False: the table has become shorter since. */
+static bool
+pin_page(Relation heap, AevonPlaceOfRow *place)
+{
+	BlockNumber block = ItemPointerGetBlockNumber(&place->tid);
+
+	if (ReadRecentBuffer(heap->rd_node, MAIN_FORKNUM, block, place->buffer))
+		return true;
+	if (block >= RelationGetNumberOfBlocks(heap))
+		return false;
+	place->buffer = ReadBuffer(heap, block);
+	return true;
 }

@@ -17,14 +17,24 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-/* Where a row that was found is to be looked for again. */
-extern ItemPointerData aevon_refetch_place(Relation heap, ItemPointer found);
+/*
+ * Where a row is to be looked for again.  The buffer that held its page last is
+ * tried first, which spares a look for the page and at the table's length: its
+ * tag says whether it still is that page of that file.
+ */
+typedef struct AevonPlaceOfRow
+{
+	ItemPointerData tid;
+	Buffer		buffer;
+} AevonPlaceOfRow;
+
+extern AevonPlaceOfRow aevon_refetch_place(Relation heap, ItemPointer found);
 
 /*
  * The row at a place as a snapshot sees it, or false.  *tuple is good until its
  * *buffer is released by ReleaseBuffer.
  */
-extern bool aevon_refetch_row(Relation heap, const ItemPointerData *place, Snapshot snapshot,
+extern bool aevon_refetch_row(Relation heap, AevonPlaceOfRow *place, Snapshot snapshot,
 							  HeapTuple tuple, Buffer *buffer);
 
 #endif							/* AEVON_REFETCH_H */

@@ -44,6 +44,7 @@ static struct
 }			tail;
 
 static bool is_usable(int64 base, int64 from);
+static bool sees_beyond(Snapshot snapshot, int64 base);
 static void start_anew(int64 base, int64 from);
 static int	first_from(int64 stamp);
 static bool is_asked_for(const TailPlace *place, const AevonTailRange *range);
@@ -55,8 +56,7 @@ aevon_tailplaces_none(Snapshot snapshot, const AevonTailRange *range)
 	int64		base;
 
 	if (snapshot->takenDuringRecovery || RecoveryInProgress() || !aevon_guard_check(&base) ||
-		!is_usable(base, range->from) || aevon_cut_next_stamp(snapshot, base) > tail.end ||
-		FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
+		!is_usable(base, range->from) || sees_beyond(snapshot, base))
 		return false;
 	for (int at = first_from(range->from); at < tail.count; at++)
 	{
@@ -89,6 +89,11 @@ aevon_tailplaces_find(Snapshot snapshot, const AevonTailRange *range, int *count
 
 		if (is_asked_for(place, range))
 			found[(*count)++] = place->place;
+	}
+	if (!sees_beyond(snapshot, base))
+	{
+		*rest = PG_INT64_MAX;
+		return found;
 	}
 	*rest = Max(tail.end, range->from);
 	tail.noted = tail.count;
@@ -141,6 +146,14 @@ is_usable(int64 base, int64 from)
 {
 	return tail.epoch == aevon_log_epoch() && tail.base == base &&
 		tail.first <= from && tail.end >= from;
+}
+
+/* May the snapshot see events of stamps from tail.end on? */
+static bool
+sees_beyond(Snapshot snapshot, int64 base)
+{
+	return aevon_cut_next_stamp(snapshot, base) > tail.end ||
+		FullTransactionIdIsValid(GetTopFullTransactionIdIfAny());
 }
 
 static void

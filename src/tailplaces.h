@@ -44,7 +44,7 @@ extern bool aevon_tailplaces_none(Snapshot snapshot, const AevonTailRange *range
 /*
  * The places of those that are remembered, palloc'd; *rest: the events from
  * this stamp on are to be read from the log, and each given to
- * aevon_tailplaces_note in that order.  A scan by places was begun before and
+ * aevon_tailplaces_note in that order; PG_INT64_MAX: the snapshot sees none there.  A scan by places was begun before and
  * is held open, so that rows stay where they are.
  */
 extern AevonLogPlace *aevon_tailplaces_find(Snapshot snapshot, const AevonTailRange *range,
