@@ -4,12 +4,15 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
@@ -394,15 +397,25 @@ begin_link(AevonLink *link, AevonChainHash **hash)
 	*hash = aevon_chainhash_begin(head.link, sizeof(head.link));
 }
 
-/* The last link that the active snapshot sees; false if there is none. */
+/*
+ * The last link that the active snapshot sees; false if there is none.  Not by
+ * SQL: a plan made while the chain is short would sort it when it is long.
+ */
 static bool
 read_head(AevonLink *head)
 {
-	aevon_catalog_run(AEVON_QUERY_LAST_LINK, NULL, NULL, true);
-	if (SPI_processed == 0)
-		return false;
-	aevon_link_read(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, head);
-	return true;
+	Relation	chain = table_open(aevon_catalog_oid(AEVON_CHAIN), AccessShareLock);
+	Relation	index = index_open(aevon_catalog_oid(AEVON_CHAIN_KEY), AccessShareLock);
+	SysScanDesc scan = systable_beginscan_ordered(chain, index, GetActiveSnapshot(), 0, NULL);
+	HeapTuple	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+	bool		any = HeapTupleIsValid(tuple);
+
+	if (any)
+		aevon_link_read(tuple, RelationGetDescr(chain), head);
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(chain, AccessShareLock);
+	return any;
 }
 
 static void

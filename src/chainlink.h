@@ -93,7 +93,7 @@ extern void aevon_link_put_row(AevonLink *link, AevonChainHash *hash, const Aevo
 /* Make the link of what was put, its counts, time and cut; frees the hash. */
 extern void aevon_link_finish(AevonLink *link, AevonChainHash *hash);
 
-/* From and to aevon.chain; the cut is palloc'd.  SPI is connected. */
+/* From a row of aevon.chain, the cut palloc'd; and to it: SPI is connected. */
 extern void aevon_link_read(HeapTuple tuple, TupleDesc descriptor, AevonLink *link);
 extern void aevon_link_add(const AevonLink *link);
 

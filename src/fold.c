@@ -13,6 +13,7 @@
 #include "fold.h"
 
 static void take_value(const AevonMeasure *measure, AevonContribution *contribution);
+static void apply_value(const AevonDecimal *value, AevonPartial *partial);
 static TimestampTz day_end(TimestampTz at);
 static void offer_event_as_last(const AevonContribution *contribution, AevonPartial *partial);
 static Numeric average(const AevonPartial *partial);
@@ -55,20 +56,32 @@ aevon_fold_take(const AevonMeasure *measure, AevonLogRow *row, AevonMatch match,
 		take_value(measure, contribution);
 }
 
+/* As aevon_partial_merge with the state of this one event. */
 void
 aevon_fold_apply(const AevonMeasure *measure, const AevonContribution *contribution,
 				 AevonPartial *partial)
 {
 	const AevonLogRow *row = contribution->row;
-	AevonPartial one = {0};
 
-	one.event_count = 1;
-	one.skipped = contribution->has_value ? 0 : 1;
-	one.late = row->ingested_at >= day_end(row->occurred_at) ? 1 : 0;
-	one.sum = one.min = one.max = contribution->value;
-	one.min_stamp = one.max_stamp = row->stamp;
-	one.min_ingested = one.max_ingested = row->ingested_at;
-	aevon_partial_merge(partial, &one);
+	if (partial->event_count == 0)
+	{
+		partial->min_stamp = partial->max_stamp = row->stamp;
+		partial->min_ingested = partial->max_ingested = row->ingested_at;
+	}
+	else
+	{
+		partial->min_stamp = Min(partial->min_stamp, row->stamp);
+		partial->max_stamp = Max(partial->max_stamp, row->stamp);
+		partial->min_ingested = Min(partial->min_ingested, row->ingested_at);
+		partial->max_ingested = Max(partial->max_ingested, row->ingested_at);
+	}
+	if (contribution->has_value)
+		apply_value(&contribution->value, partial);
+	else
+		partial->skipped++;
+	partial->event_count++;
+	if (row->ingested_at >= day_end(row->occurred_at))
+		partial->late++;
 	if ((measure->features & AEVON_KEEP_LAST) && contribution->has_value)
 		offer_event_as_last(contribution, partial);
 	if ((measure->features & AEVON_KEEP_QUANTILES) && contribution->has_value)
@@ -122,6 +135,24 @@ take_value(const AevonMeasure *measure, AevonContribution *contribution)
 		contribution->has_digest = true;
 		contribution->digest = aevon_digest_value(&item);
 	}
+}
+
+/* Before the event is counted. */
+static void
+apply_value(const AevonDecimal *value, AevonPartial *partial)
+{
+	if (partial->event_count == partial->skipped)
+	{
+		aevon_decimal_copy(&partial->sum, value);
+		aevon_decimal_copy(&partial->min, value);
+		aevon_decimal_copy(&partial->max, value);
+		return;
+	}
+	aevon_decimal_add(&partial->sum, value);
+	if (aevon_decimal_compare(value, &partial->min) < 0)
+		aevon_decimal_copy(&partial->min, value);
+	else if (aevon_decimal_compare(value, &partial->max) > 0)
+		aevon_decimal_copy(&partial->max, value);
 }
 
 static TimestampTz

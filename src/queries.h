@@ -482,10 +482,6 @@ AEVON_QUERY(COMPACTIONS_OF_LINK,
 	"SELECT c.link_number, c.series_key, c.day, 0, aevon.row_hash(c)"
 	" FROM aevon.compactions c WHERE c.link_number OPERATOR(pg_catalog.=) $1 ORDER BY 1, 2, 3",
 	INT8OID)
-AEVON_QUERY(LAST_LINK,
-	"SELECT link_number, event_count, void_count, snapshot_count, compaction_count,"
-	" made_at, cut_xmax, cut_xip, link"
-	" FROM aevon.chain ORDER BY link_number DESC LIMIT 1")
 AEVON_QUERY(FIND_LINK,
 	"SELECT link_number, event_count, void_count, snapshot_count, compaction_count,"
 	" made_at, cut_xmax, cut_xip, link"
