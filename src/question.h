@@ -11,7 +11,7 @@
 #include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
-#include "slice.h"
+#include "slicing.h"
 #include "window.h"
 
 typedef struct AevonQuestion

@@ -296,6 +296,6 @@ conclude_measure(AevonReading *reader, int which, AevonTally *tally)
 static int
 compare_groups(const void *a, const void *b, void *slicing)
 {
-	return aevon_slice_compare(slicing, ((const AevonGroupTally *) a)->dims,
-							   ((const AevonGroupTally *) b)->dims);
+	return aevon_slicing_compare(slicing, ((const AevonGroupTally *) a)->dims,
+								 ((const AevonGroupTally *) b)->dims);
 }

@@ -10,15 +10,10 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "lib/qunique.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
-#include "errors.h"
 #include "guc.h"
 #include "slice.h"
 
@@ -64,12 +59,6 @@ typedef struct SeriesList
 	AevonSliceSeries *series;
 } SeriesList;
 
-static void check_filter(Jsonb *dims);
-static void check_filter_value(const JsonbValue *name, const JsonbValue *value);
-static void read_group_by(ArrayType *group_by, AevonSlicing *slicing);
-static const char *missing_dimension(const AevonSlicing *slicing, const AevonMeasure *measure);
-static char *dimension_names(const AevonMeasure *measure);
-static char *dimension_names_of(List *rules);
 static void compile_filter(AevonSlice *slice, Jsonb *filter);
 static void add_filter_value(SliceFilter *filter, const JsonbValue *value);
 static void sort_filter(SliceFilter *filter);
@@ -91,55 +80,6 @@ static void note_series(void *context, int64 series_key, int32 subject_key, Json
 static bool document_passes(const AevonSlice *slice, const Jsonb *values);
 static AevonSliceSeries *add_series(SeriesList *list);
 static int	compare_series(const void *a, const void *b);
-static int	rank_of_type(const JsonbValue *value);
-
-AevonSlicing *
-aevon_slice_request(Jsonb *dims, ArrayType *group_by)
-{
-	AevonSlicing *slicing = palloc0(sizeof(AevonSlicing));
-
-	if (dims != NULL)
-	{
-		check_filter(dims);
-		if (JB_ROOT_COUNT(dims) > 0)
-			slicing->filter = dims;
-	}
-	if (group_by != NULL)
-		read_group_by(group_by, slicing);
-	return slicing->filter != NULL || slicing->group_count > 0 ? slicing : NULL;
-}
-
-List *
-aevon_slice_select(const AevonSlicing *slicing, List *rules, bool named)
-{
-	List	   *selected = NIL;
-	ListCell   *cell;
-
-	if (slicing == NULL)
-		return rules;
-	foreach(cell, rules)
-	{
-		const AevonRule *rule = lfirst(cell);
-		const char *missing = missing_dimension(slicing, rule->measure);
-
-		if (missing != NULL && named)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("rule \"%s\" has no dimension \"%s\"", rule->name,
-							aevon_error_excerpt(missing)),
-					 rule->measure->dimension_count == 0 ?
-					 errhint("The rule has no dimensions.") :
-					 errhint("The rule's dimensions are %s.", dimension_names(rule->measure))));
-		if (missing == NULL)
-			selected = lappend(selected, (void *) rule);
-	}
-	if (selected == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("no rule has all the dimensions asked for"),
-				 errhint("Dimensions of the rules are: %s.", dimension_names_of(rules))));
-	return selected;
-}
 
 AevonSlice *
 aevon_slice_compile(const AevonSlicing *slicing, const AevonMeasure *measure,
@@ -248,222 +188,6 @@ aevon_slice_log_budget(AevonSlice *slice, int64 low, int64 high)
 	return count_series(slice, enough) < enough ? 0 : 2 * events + 100;
 }
 
-Jsonb *
-aevon_slice_document(const AevonDims *group)
-{
-	JsonbParseState *state = NULL;
-	JsonbValue	name = {.type = jbvString};
-	JsonbValue	value = {.type = jbvBool};
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-
-	if (group != NULL && !group->other)
-		return aevon_dims_values(group);
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	if (group != NULL)
-	{
-		name.val.string.val = AEVON_OTHER;
-		name.val.string.len = strlen(AEVON_OTHER);
-		value.val.boolean = true;
-		pushJsonbValue(&state, WJB_KEY, &name);
-		pushJsonbValue(&state, WJB_VALUE, &value);
-		iterator = JsonbIteratorInit(&aevon_dims_values(group)->root);
-		while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-		{
-			if (token == WJB_KEY || token == WJB_VALUE)
-				pushJsonbValue(&state, token, &value);
-		}
-	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-int
-aevon_slice_compare(const AevonSlicing *slicing, const AevonDims *a, const AevonDims *b)
-{
-	if (a == NULL || b == NULL)
-		return 0;
-	if (a->other || b->other)
-		return (int) a->other - (int) b->other;
-	for (int i = 0; i < slicing->group_count; i++)
-	{
-		int			number = aevon_dims_find(a->measure, slicing->groups[i]);
-		int			order = aevon_slice_compare_values(&a->items[number], &b->items[number]);
-
-		if (order != 0)
-			return order;
-	}
-	return 0;
-}
-
-int
-aevon_slice_compare_values(const JsonbValue *a, const JsonbValue *b)
-{
-	int			order;
-
-	if (a->type != b->type)
-		return rank_of_type(a) - rank_of_type(b);
-	switch (a->type)
-	{
-		case jbvString:
-			order = memcmp(a->val.string.val, b->val.string.val,
-						   Min(a->val.string.len, b->val.string.len));
-			return order != 0 ? order : a->val.string.len - b->val.string.len;
-		case jbvNumeric:
-			return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
-													 NumericGetDatum(a->val.numeric),
-													 NumericGetDatum(b->val.numeric)));
-		case jbvBool:
-			return (int) a->val.boolean - (int) b->val.boolean;
-		default:
-			return 0;
-	}
-}
-
-static void
-check_filter(Jsonb *dims)
-{
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue	name = {.type = jbvString};
-	JsonbValue	value;
-
-	if (!JB_ROOT_IS_OBJECT(dims))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"dims\" must be a JSON object"),
-				 errdetail("Its members are names of dimensions, each with a value or an array of values.")));
-	iterator = JsonbIteratorInit(&dims->root);
-	JsonbIteratorNext(&iterator, &value, true);
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-			name = value;
-		else if (token == WJB_VALUE)
-			check_filter_value(&name, &value);
-	}
-}
-
-/* A scalar, or an array of them. */
-static void
-check_filter_value(const JsonbValue *name, const JsonbValue *value)
-{
-	bool		good = value->type != jbvBinary;
-
-	if (!good && JsonContainerIsArray(value->val.binary.data))
-	{
-		JsonbIterator *iterator = JsonbIteratorInit(value->val.binary.data);
-		JsonbIteratorToken token;
-		JsonbValue	element;
-
-		good = true;
-		JsonbIteratorNext(&iterator, &element, true);
-		while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
-		{
-			if (token == WJB_ELEM && element.type == jbvBinary)
-				good = false;
-		}
-	}
-	if (!good)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"dims\" asks for no value of dimension \"%s\"",
-						aevon_error_excerpt(pnstrdup(name->val.string.val, name->val.string.len))),
-				 errdetail("A value is a string, a number, a boolean or null, or an array of them, any of which will do.")));
-}
-
-static void
-read_group_by(ArrayType *group_by, AevonSlicing *slicing)
-{
-	Datum	   *elements;
-	bool	   *nulls;
-
-	deconstruct_array(group_by, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls,
-					  &slicing->group_count);
-	if (slicing->group_count > AEVON_MAX_DIMENSIONS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many names in \"group_by\""),
-				 errdetail("There are %d, and a rule has at most %d dimensions.",
-						   slicing->group_count, AEVON_MAX_DIMENSIONS)));
-	slicing->groups = palloc(Max(slicing->group_count, 1) * sizeof(char *));
-	for (int i = 0; i < slicing->group_count; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("a name in \"group_by\" must not be null")));
-		slicing->groups[i] = TextDatumGetCString(elements[i]);
-		for (int k = 0; k < i; k++)
-		{
-			if (strcmp(slicing->groups[i], slicing->groups[k]) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("\"group_by\" names dimension \"%s\" twice",
-								aevon_error_excerpt(slicing->groups[i]))));
-		}
-	}
-}
-
-/* The first dimension asked for that the measure lacks, or NULL. */
-static const char *
-missing_dimension(const AevonSlicing *slicing, const AevonMeasure *measure)
-{
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue	item;
-
-	for (int i = 0; i < slicing->group_count; i++)
-	{
-		if (aevon_dims_find(measure, slicing->groups[i]) < 0)
-			return slicing->groups[i];
-	}
-	if (slicing->filter == NULL)
-		return NULL;
-	iterator = JsonbIteratorInit(&slicing->filter->root);
-	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
-	{
-		char	   *name;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(item.val.string.val, item.val.string.len);
-		if (aevon_dims_find(measure, name) < 0)
-			return name;
-	}
-	return NULL;
-}
-
-/* "a", "b", ... */
-static char *
-dimension_names(const AevonMeasure *measure)
-{
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (int i = 0; i < measure->dimension_count; i++)
-		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "", measure->dimensions[i].name);
-	return names.data;
-}
-
-/* Of every rule that has any. */
-static char *
-dimension_names_of(List *rules)
-{
-	StringInfoData names;
-	ListCell   *cell;
-
-	initStringInfo(&names);
-	foreach(cell, rules)
-	{
-		const AevonRule *rule = lfirst(cell);
-
-		if (rule->measure->dimension_count > 0)
-			appendStringInfo(&names, "%s%s of \"%s\"", names.len > 0 ? "; " : "",
-							 dimension_names(rule->measure), rule->name);
-	}
-	return names.len > 0 ? names.data : "none";
-}
-
 static void
 compile_filter(AevonSlice *slice, Jsonb *filter)
 {
@@ -528,7 +252,7 @@ sort_filter(SliceFilter *filter)
 static int
 compare_filter_values(const void *a, const void *b)
 {
-	return aevon_slice_compare_values(a, b);
+	return aevon_slicing_compare_values(a, b);
 }
 
 /* The grouping to read from. */
@@ -774,20 +498,4 @@ compare_series(const void *a, const void *b)
 	int64		y = ((const AevonSliceSeries *) b)->series_key;
 
 	return x < y ? -1 : x > y ? 1 : 0;
-}
-
-static int
-rank_of_type(const JsonbValue *value)
-{
-	switch (value->type)
-	{
-		case jbvString:
-			return 1;
-		case jbvNumeric:
-			return 2;
-		case jbvBool:
-			return 3;
-		default:
-			return 0;
-	}
 }

@@ -143,7 +143,7 @@ slicing_argument(FunctionCallInfo fcinfo)
 	Jsonb	   *dims = PG_ARGISNULL(ARG_DIMS) ? NULL : PG_GETARG_JSONB_P(ARG_DIMS);
 	ArrayType  *group_by = PG_ARGISNULL(ARG_GROUP_BY) ? NULL : PG_GETARG_ARRAYTYPE_P(ARG_GROUP_BY);
 
-	return aevon_slice_request(dims, group_by);
+	return aevon_slicing_request(dims, group_by);
 }
 
 static char *
@@ -186,7 +186,7 @@ answer_request(Request *request)
 	rules = aevon_rule_load(question->snapshot);
 	question->generation = rules->generation;
 	request->rules = aevon_rule_select(rules, question->tenant_key, request->rule);
-	request->rules = aevon_slice_select(question->slicing, request->rules, request->rule != NULL);
+	request->rules = aevon_slicing_select(question->slicing, request->rules, request->rule != NULL);
 	request->answer = aevon_reader_read(question, measures_of(request->rules));
 	aevon_access_leave(&access);
 	for (int i = 0; i < list_length(request->rules); i++)
@@ -283,7 +283,7 @@ add_row(void *context, const AevonRule *rule, const Line *line)
 	bool		nulls[7] = {false};
 
 	values[0] = CStringGetTextDatum(rule->name);
-	values[1] = JsonbPGetDatum(aevon_slice_document(line->dims));
+	values[1] = JsonbPGetDatum(aevon_slicing_document(line->dims));
 	values[2] = TimestampTzGetDatum(line->span.start);
 	values[3] = TimestampTzGetDatum(line->span.end);
 	values[4] = Int64GetDatum(line->partial->event_count);
@@ -303,7 +303,7 @@ add_json_line(void *context, const AevonRule *rule, const Line *line)
 
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
 	if (line->dims != NULL)
-		aevon_json_document(json, "dims", aevon_slice_document(line->dims));
+		aevon_json_document(json, "dims", aevon_slicing_document(line->dims));
 	aevon_json_key(json, "stats");
 	aevon_json_token(json, WJB_BEGIN_OBJECT);
 	aevon_figures_push(json, rule, line->partial);

@@ -108,8 +108,8 @@ unpack_request(FunctionCallInfo fcinfo, Request *request)
 	aevon_reader_check_range(request->question.since, request->question.until);
 	check_count(request->n);
 
-	slicing = aevon_slice_request(PG_ARGISNULL(ARG_DIMS) ? NULL : PG_GETARG_JSONB_P(ARG_DIMS),
-								  NULL);
+	slicing = aevon_slicing_request(PG_ARGISNULL(ARG_DIMS) ? NULL : PG_GETARG_JSONB_P(ARG_DIMS),
+									NULL);
 	if (slicing != NULL)
 		request->slicing = *slicing;
 	request->slicing.unbounded = true;
@@ -155,7 +155,7 @@ answer_request(Request *request)
 	set = aevon_rule_load(question->snapshot);
 	question->generation = set->generation;
 	rules = aevon_rule_select(set, question->tenant_key, request->rule_name);
-	rules = aevon_slice_select(question->slicing, rules, true);
+	rules = aevon_slicing_select(question->slicing, rules, true);
 	request->rule = linitial(rules);
 	request->by_operator = find_operator(request->rule, request->by);
 	request->answer = aevon_reader_read(question,
