@@ -8,12 +8,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "utils/memutils.h"
 
 #include "statsnotes.h"
 
 #define FIRST_ROOM 16
-#define LOOK_BACK 8				/* notes that are searched for a target's */
+#define PLACES 64				/* where to look for a target's note first */
 
 typedef struct Note
 {
@@ -39,19 +40,18 @@ static void end_subtransaction(SubXactEvent event, SubTransactionId id,
 AevonNote *
 aevon_statsnotes_of(void *target, AevonNoteAdder adder)
 {
+	static int	places[PLACES];
 	SubTransactionId owner = GetCurrentSubTransactionId();
+	int		   *place = &places[murmurhash32((uint32) ((uintptr_t) target >> 3)) % PLACES];
 	Note	   *note;
 
-	for (int i = note_count - 1; i >= 0 && i >= note_count - LOOK_BACK; i--)
-	{
-		if (notes[i].owner != owner)
-			break;
-		if (notes[i].target == target)
-			return &notes[i].note;
-	}
+	/* a place may be of another target, or of notes that are gone */
+	if (*place < note_count && notes[*place].target == target && notes[*place].owner == owner)
+		return &notes[*place].note;
 	register_callbacks();
 	if (note_count == room)
 		make_room();
+	*place = note_count;
 	note = &notes[note_count++];
 	memset(note, 0, sizeof(*note));
 	note->owner = owner;
