@@ -19,6 +19,7 @@
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
+#include "port/pg_bswap.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -45,6 +46,7 @@
 #define WIRE_SCALE_OFFSET 6
 #define WIRE_SCALE_LENGTH 2
 
+static bool is_flat(const JsonbContainer *container);
 static void put_datum(StringInfo buf, Oid type, Datum value);
 static void put_array(StringInfo buf, Oid type, Datum value);
 static void put_integer(StringInfo buf, int64 number);
@@ -122,12 +124,15 @@ aevon_digest_value(const JsonbValue *value)
 int
 aevon_digest_nesting(Jsonb *document)
 {
-	JsonbIterator *it = JsonbIteratorInit(&document->root);
+	JsonbIterator *it;
 	JsonbValue	value;
 	JsonbIteratorToken token;
 	int			depth = 0;
 	int			deepest = 1;
 
+	if (is_flat(&document->root))
+		return 1;
+	it = JsonbIteratorInit(&document->root);
 	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE)
 	{
 		if (token == WJB_BEGIN_OBJECT || token == WJB_BEGIN_ARRAY)
@@ -139,6 +144,18 @@ aevon_digest_nesting(Jsonb *document)
 			depth--;
 	}
 	return deepest;
+}
+
+/* Does it hold no object and no array, as most events' data? */
+static bool
+is_flat(const JsonbContainer *container)
+{
+	int			count = JsonContainerSize(container) * (JsonContainerIsObject(container) ? 2 : 1);
+
+	for (int i = 0; i < count; i++)
+		if (JBE_ISCONTAINER(container->children[i]))
+			return false;
+	return true;
 }
 
 static void
@@ -294,9 +311,16 @@ put_number(StringInfo buf, Numeric number)
 static void
 put_bytes(StringInfo buf, char tag, const char *bytes, int length)
 {
-	appendStringInfoChar(buf, tag);
-	pq_sendint32(buf, length);
-	appendBinaryStringInfo(buf, bytes, length);
+	uint32		wire_length = pg_hton32((uint32) length);
+	char	   *at;
+
+	enlargeStringInfo(buf, 1 + sizeof(wire_length) + length);
+	at = buf->data + buf->len;
+	*at = tag;
+	memcpy(at + 1, &wire_length, sizeof(wire_length));
+	memcpy(at + 1 + sizeof(wire_length), bytes, length);
+	buf->len += 1 + sizeof(wire_length) + length;
+	buf->data[buf->len] = '\0';
 }
 
 /*
