@@ -5,6 +5,8 @@
 \set setup :srcdir '/test/setup.sql'
 \i :setup
 \set ECHO all
+-- all minutes are closed
+SET aevon.open_minutes = 0;
 SELECT aevon_define_rule('r', 'use', '{sum,count}', 'a', tenant => 'changed_rule');
 SELECT aevon_ingest('changed_rule', 'p', 'e1', 'use', '2024-01-01 00:00+00', '{"a": 1, "b": 100}');
 SELECT aevon_ingest('changed_rule', 'p', 'e2', 'use', '2024-01-01 00:01+00', '{"a": 2, "b": 200}');

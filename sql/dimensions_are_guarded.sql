@@ -5,6 +5,8 @@
 \set setup :srcdir '/test/setup.sql'
 \i :setup
 \set ECHO all
+-- all minutes are closed
+SET aevon.open_minutes = 0;
 SELECT aevon_test.sweep();
 SELECT aevon_define_rule('calls', 'call', '{sum,count}', 'ms', dimensions => '{"host": "host", "path": "path"}', tenant => 'guard');
 CREATE VIEW kept AS SELECT c.series_full, c.series_count, (SELECT count(*) FROM aevon.series s WHERE s.measure_key = c.measure_key AND s.dims <> '{}') AS counted

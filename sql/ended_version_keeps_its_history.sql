@@ -7,7 +7,8 @@ SET datestyle = 'ISO';
 SELECT aevon_snapshot() >= 0 AS taken;
 CREATE VIEW pg_temp.left_of AS
 SELECT r.version, r.state, EXISTS (SELECT FROM aevon.sweep_checkpoints c WHERE c.measure_key = r.measure_key) AS checkpoint,
-	(SELECT count(*) FROM aevon.series s JOIN aevon.buckets_1m b USING (series_key) WHERE s.measure_key = r.measure_key) > 0 AS buckets,
+	(SELECT count(*) FROM aevon.series s WHERE s.measure_key = r.measure_key AND (s.open_minutes IS NOT NULL
+		OR EXISTS (SELECT FROM aevon.buckets_1m b WHERE b.series_key = s.series_key))) > 0 AS buckets,
 	(SELECT count(*) FROM aevon.series s JOIN aevon.touched_days b USING (series_key) WHERE s.measure_key = r.measure_key) AS touched
 FROM aevon.rules r JOIN aevon.tenants t USING (tenant_key) WHERE t.tenant = 'ended' ORDER BY r.version;
 SET aevon.clock = '2024-03-02 12:00+00';

@@ -1,6 +1,8 @@
 -- aevon_rebuild empties a rule's buckets; answers stay right from the log, and
 -- sweeps fill the buckets again.
 SET client_min_messages = warning;
+-- all minutes are closed
+SET aevon.open_minutes = 0;
 SET timezone = 'UTC';
 SELECT aevon_define_rule('n', 'x', '{sum,count,min,max,last}', 'v', tenant => 'rebuilt');
 SELECT count(aevon_ingest('rebuilt', 'p' || i % 3, i::text, 'x', '2024-03-01 00:00+00'::timestamptz + i * interval '7 minutes',

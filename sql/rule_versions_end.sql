@@ -8,7 +8,8 @@
 CREATE VIEW pg_temp.held AS
 SELECT r.rule_versions, m.measure_key IN (SELECT c.measure_key FROM aevon.sweep_checkpoints c) AS swept, m.cleared_at IS NOT NULL AS cleared,
 	(SELECT count(*) FROM aevon.series s WHERE s.measure_key = m.measure_key) AS series,
-	(SELECT count(*) > 0 FROM aevon.series s JOIN aevon.buckets_1m b USING (series_key) WHERE s.measure_key = m.measure_key) AS minutes,
+	(SELECT count(*) > 0 FROM aevon.series s LEFT JOIN aevon.buckets_1m b USING (series_key) WHERE s.measure_key = m.measure_key
+		AND (b.series_key IS NOT NULL OR s.open_minutes IS NOT NULL)) AS minutes,
 	(SELECT count(*) > 0 FROM aevon.series s JOIN aevon.buckets_1d b USING (series_key) WHERE s.measure_key = m.measure_key) AS days
 FROM aevon.measures m JOIN (SELECT r.measure_key, string_agg(r.name || '@' || r.version || ' ' || r.state, ', ' ORDER BY r.name, r.version) AS rule_versions
 	FROM aevon.rules r JOIN aevon.tenants t USING (tenant_key) WHERE t.tenant = 'ending' GROUP BY r.measure_key) r USING (measure_key)

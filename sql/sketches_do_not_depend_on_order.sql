@@ -6,6 +6,8 @@
 \set setup :srcdir '/test/setup.sql'
 \i :setup
 \set ECHO all
+-- all minutes are closed
+SET aevon.open_minutes = 0;
 SET aevon.max_future = -1;
 CREATE TEMP TABLE sent AS
 	SELECT i, CASE i % 3 WHEN 0 THEN 'p' ELSE 'q' END AS principal,

@@ -5,6 +5,8 @@
 \set setup :srcdir '/test/setup.sql'
 \i :setup
 \set ECHO all
+-- all minutes are closed
+SET aevon.open_minutes = 0;
 SET aevon.max_future = -1;
 SELECT aevon_define_rule('sized', 'use', '{p95,p50,distinct,count,min,max}', 'n', tenant => 'corrected');
 SELECT aevon_define_rule('plain', 'use', '{sum}', 'n', tenant => 'corrected');

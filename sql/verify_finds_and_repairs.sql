@@ -3,6 +3,8 @@
 SET timezone = 'UTC';
 -- how many series other tests have left is no matter
 SET client_min_messages = warning;
+-- all minutes are closed
+SET aevon.open_minutes = 0;
 SELECT aevon_define_rule('paid', 'pay', '{sum,count,min,max,last}', 'n', tenant => 'verify');
 SELECT aevon_define_rule('pays', 'pay', '{count}', filter => '$.n ? (@ > 3)', tenant => 'verify');
 CREATE TEMP TABLE pays AS

@@ -5,6 +5,8 @@ CREATE DATABASE regress_subjects;
 \c regress_subjects
 CREATE EXTENSION aevon;
 SET timezone = 'UTC';
+-- all minutes are closed
+SET aevon.open_minutes = 0;
 SET aevon.clock = '2024-03-05 00:00+00';
 SELECT aevon_define_rule('plain', 'use', '{sum,count}', 'n');
 SELECT aevon_define_rule('split', 'use', '{sum,count}', 'n', dimensions => '{"k": "$.k"}');

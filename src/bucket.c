@@ -3,9 +3,10 @@
  *		Partial states, their merge, and packed rows of them.
  *
  * A packed row: version byte, number of entries, then (if there are any) first
- * and last window, the merged state of all entries, how many bytes the entries
- * but the last take (if there are several), and the entries in ascending order
- * of window.  Stamps and times of an entry are written as
+ * and last window, (of an open row) the window of the first entry, the merged
+ * state of all entries, how many bytes the entries but the last take (if there
+ * are several), and the entries: by window, ascending; of an open row in the
+ * order in which they came, but the last window, which no other entry has, last.  Stamps and times of an entry are written as
  * distances from the merged state's, windows from the entry before.  The only
  * entry of a row leaves out its sketches, which are those of the merged state.
  * A state with sketches says how long it is, so that it can be stepped over, and
@@ -19,7 +20,9 @@
 #include "bucket.h"
 #include "varint.h"
 
-#define FORMAT_VERSION 1
+/* Version bytes. */
+#define FORMAT_ORDERED 1
+#define FORMAT_OPEN 2
 
 /* Flags of an encoded state. */
 #define HAS_VALUE 0x01
@@ -32,11 +35,17 @@
 #define HAS_SKETCHES (HAS_QUANTILES | HAS_DISTINCT)
 
 static void merge_values(AevonPartial *into, const AevonPartial *from);
-static void decode_entries(AevonPacked *out, const char *at, const char *end);
+static void decode_entries(AevonPacked *out, AevonPackedReader *row);
+static void order_entries(AevonPacked *packed);
+static int64 get_gap(const char **at, const char *end, bool open);
+static void put_gap(StringInfo buf, int64 gap, bool open);
 static int64 decode_last_entry(const AevonPackedReader *row, AevonPacked *tail,
 							   AevonQuantiles *view);
+static int64 encode_late(StringInfo buf, const AevonPacked *tail, const AevonWindowState *states,
+						 int count, int64 gap);
 static int	encode_tail(StringInfo buf, const AevonPacked *tail, int64 gap);
-static void begin_row(StringInfo buf, const AevonPacked *packed, int before, int entries);
+static void begin_row(StringInfo buf, const AevonPacked *packed, int64 start, int before,
+					  int entries);
 static void merge_sketches(AevonPartial *into, const AevonPartial *from);
 static void encode_entry(StringInfo buf, const AevonPacked *packed, int at);
 static void encode_partial(StringInfo buf, const AevonPartial *partial,
@@ -158,8 +167,9 @@ aevon_packed_decode(const bytea *state, bool merged_only, AevonPacked *out)
 	out->count = reader.count;
 	out->base_stamp = out->merged.min_stamp;
 	out->base_ingested = out->merged.min_ingested;
+	out->open = reader.open;
 	if (!merged_only && out->count > 0)
-		decode_entries(out, reader.at, reader.end);
+		decode_entries(out, &reader);
 }
 
 void
@@ -180,8 +190,9 @@ aevon_packed_open(const bytea *state, AevonPackedReader *reader)
 	memset(reader, 0, offsetof(AevonPackedReader, partial));
 	reader->at = VARDATA_ANY(state);
 	reader->end = reader->at + VARSIZE_ANY_EXHDR(state);
-	if (reader->at >= reader->end || *reader->at++ != FORMAT_VERSION)
+	if (reader->at >= reader->end || (*reader->at != FORMAT_ORDERED && *reader->at != FORMAT_OPEN))
 		aevon_varint_corrupted();
+	reader->open = *reader->at++ == FORMAT_OPEN;
 	reader->count = (int) aevon_varint_get(&reader->at, reader->end);
 	if (reader->count == 0)
 		return;
@@ -189,6 +200,9 @@ aevon_packed_open(const bytea *state, AevonPackedReader *reader)
 		aevon_varint_corrupted();
 	reader->first = aevon_varint_get_signed(&reader->at, reader->end);
 	reader->last = reader->first + (int64) aevon_varint_get(&reader->at, reader->end);
+	reader->window = reader->first;
+	if (reader->open)
+		reader->window += (int64) aevon_varint_get(&reader->at, reader->end);
 	decode_partial(&reader->at, reader->end, &reader->merged, NULL, &reader->merged_quantiles);
 	if (reader->count > 1)
 	{
@@ -198,7 +212,6 @@ aevon_packed_open(const bytea *state, AevonPackedReader *reader)
 			aevon_varint_corrupted();
 		reader->before = (int) before;
 	}
-	reader->window = reader->first;
 	reader->left = reader->count;
 }
 
@@ -208,10 +221,10 @@ aevon_packed_next(AevonPackedReader *reader, int64 from, int64 until)
 	while (reader->left > 0)
 	{
 		reader->left--;
-		reader->window += (int64) aevon_varint_get(&reader->at, reader->end);
-		if (reader->window >= until)
+		reader->window += get_gap(&reader->at, reader->end, reader->open);
+		if (reader->window >= until && !reader->open)
 			return false;
-		if (reader->window < from)
+		if (reader->window < from || reader->window >= until)
 		{
 			skip_partial(&reader->at, reader->end);
 			continue;
@@ -240,8 +253,8 @@ aevon_packed_encode(const AevonPacked *packed)
 	for (int i = 0; i < packed->count; i++)
 	{
 		before = entries.len;
-		aevon_varint_put(&entries, i == 0 ? 0 :
-						 packed->entries[i].window - packed->entries[i - 1].window);
+		put_gap(&entries, i == 0 ? 0 :
+				packed->entries[i].window - packed->entries[i - 1].window, packed->open);
 		encode_entry(&entries, packed, i);
 	}
 	if (packed->count > 0)
@@ -249,7 +262,7 @@ aevon_packed_encode(const AevonPacked *packed)
 		head.first = packed->entries[0].window;
 		head.last = packed->entries[packed->count - 1].window;
 	}
-	begin_row(&buf, &head, before, entries.len);
+	begin_row(&buf, &head, head.first, before, entries.len);
 	appendBinaryStringInfo(&buf, entries.data, entries.len);
 	pfree(entries.data);
 	SET_VARSIZE(buf.data, buf.len);
@@ -257,7 +270,8 @@ aevon_packed_encode(const AevonPacked *packed)
 }
 
 bytea *
-aevon_packed_append(const bytea *state, const AevonWindowState *states, int count)
+aevon_packed_append(const bytea *state, const AevonWindowState *states, int count,
+					int max_windows, int max_bytes)
 {
 	AevonPackedReader row;
 	AevonPacked tail;
@@ -265,28 +279,41 @@ aevon_packed_append(const bytea *state, const AevonWindowState *states, int coun
 	StringInfoData entries;
 	StringInfoData buf;
 	int64		gap;
+	int			late = 0;
 	int			last;
 
 	aevon_packed_open(state, &row);
-	if (row.count < 2 || states[0].window < row.last ||
-		row.count + count - (states[0].window == row.last) > AEVON_PACKED_WINDOWS)
+	while (late < count && states[late].window < row.last)
+		late++;
+	if (row.count == 0 || (late > 0 && !row.open) ||
+		row.count + count - (late < count && states[late].window == row.last) > max_windows)
 		return NULL;
 	gap = decode_last_entry(&row, &tail, &view);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < late; i++)
+		aevon_partial_merge(&tail.merged, states[i].partial);
+	for (int i = late; i < count; i++)
 		aevon_packed_add(&tail, states[i].window, states[i].partial);
+
+	/*
+	 * what is copied is relative to these; a lone entry's sketches are not
+	 * its
+	 */
 	if (tail.merged.min_stamp != row.merged.min_stamp ||
-		tail.merged.min_ingested != row.merged.min_ingested)
+		tail.merged.min_ingested != row.merged.min_ingested ||
+		(row.count == 1 && (tail.merged.quantiles != NULL || tail.merged.distinct != NULL)))
 		return NULL;
 
 	initStringInfo(&entries);
+	gap = encode_late(&entries, &tail, states, late, gap);
 	last = encode_tail(&entries, &tail, gap);
-	tail.first = row.first;
-	tail.count += row.count - 1;
-	begin_row(&buf, &tail, row.before + last, row.before + entries.len);
+	tail.first = late > 0 ? Min(row.first, states[0].window) : row.first;
+	tail.count += row.count - 1 + late;
+	begin_row(&buf, &tail, row.count == 1 && late > 0 ? states[0].window : row.window,
+			  row.before + last, row.before + entries.len);
 	appendBinaryStringInfo(&buf, row.at, row.before);
 	appendBinaryStringInfo(&buf, entries.data, entries.len);
 	SET_VARSIZE(buf.data, buf.len);
-	return buf.len <= AEVON_PACKED_BYTES ? (bytea *) buf.data : NULL;
+	return buf.len <= max_bytes ? (bytea *) buf.data : NULL;
 }
 
 void
@@ -367,9 +394,10 @@ merge_values(AevonPartial *into, const AevonPartial *from)
 }
 
 static void
-decode_entries(AevonPacked *out, const char *at, const char *end)
+decode_entries(AevonPacked *out, AevonPackedReader *row)
 {
-	int64		window = out->first;
+	int64		window = row->window;
+	bool		ordered = true;
 	AevonQuantiles *views;
 
 	out->capacity = out->count + 4;
@@ -378,12 +406,14 @@ decode_entries(AevonPacked *out, const char *at, const char *end)
 	for (int i = 0; i < out->count; i++)
 	{
 		AevonPackedEntry *entry = &out->entries[i];
+		int64		gap = get_gap(&row->at, row->end, row->open);
 
-		window += (int64) aevon_varint_get(&at, end);
+		window += gap;
+		ordered &= gap > 0 || i == 0;
 		entry->window = window;
-		entry->bytes = at;
-		decode_partial(&at, end, &entry->partial, &out->merged, &views[i]);
-		entry->length = (int) (at - entry->bytes);
+		entry->bytes = row->at;
+		decode_partial(&row->at, row->end, &entry->partial, &out->merged, &views[i]);
+		entry->length = (int) (row->at - entry->bytes);
 	}
 	if (out->count == 1)
 	{
@@ -391,6 +421,50 @@ decode_entries(AevonPacked *out, const char *at, const char *end)
 		out->entries[0].bytes = NULL;
 		merge_sketches(&out->entries[0].partial, &out->merged);
 	}
+	if (row->open && !ordered)
+		order_entries(out);
+}
+
+/* Sort entries of which most follow one another, and merge those of a window. */
+static void
+order_entries(AevonPacked *packed)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < packed->count; i++)
+	{
+		AevonPackedEntry entry = packed->entries[i];
+		AevonPackedEntry *at = &packed->entries[kept];
+
+		while (at > packed->entries && at[-1].window > entry.window)
+			at--;
+		if (at > packed->entries && at[-1].window == entry.window)
+		{
+			at[-1].bytes = NULL;
+			aevon_partial_merge(&at[-1].partial, &entry.partial);
+			continue;
+		}
+		memmove(at + 1, at, (char *) &packed->entries[kept] - (char *) at);
+		*at = entry;
+		kept++;
+	}
+	packed->count = kept;
+}
+
+/* How far an entry's window is from that of the one before. */
+static int64
+get_gap(const char **at, const char *end, bool open)
+{
+	return open ? aevon_varint_get_signed(at, end) : (int64) aevon_varint_get(at, end);
+}
+
+static void
+put_gap(StringInfo buf, int64 gap, bool open)
+{
+	if (open)
+		aevon_varint_put_signed(buf, gap);
+	else
+		aevon_varint_put(buf, gap);
 }
 
 /*
@@ -401,13 +475,14 @@ static int64
 decode_last_entry(const AevonPackedReader *row, AevonPacked *tail, AevonQuantiles *view)
 {
 	const char *at = row->at + row->before;
-	int64		gap = (int64) aevon_varint_get(&at, row->end);
+	int64		gap = get_gap(&at, row->end, row->open);
 	AevonPackedEntry *entry;
 
 	memset(tail, 0, sizeof(*tail));
 	tail->merged = row->merged;
 	tail->first = tail->last = row->last;
 	tail->count = 1;
+	tail->open = row->open;
 	tail->capacity = 8;
 	tail->entries = entry = palloc(tail->capacity * sizeof(AevonPackedEntry));
 	entry->window = row->last;
@@ -417,18 +492,38 @@ decode_last_entry(const AevonPackedReader *row, AevonPacked *tail, AevonQuantile
 	return gap;
 }
 
+/*
+ * Older windows, put before the last entry, which is `gap` behind the one before
+ * it; how far it is behind the last of them.
+ */
+static int64
+encode_late(StringInfo buf, const AevonPacked *tail, const AevonWindowState *states, int count,
+			int64 gap)
+{
+	int64		last = tail->entries[0].window;
+
+	for (int i = 0; i < count; i++)
+	{
+		/* the only entry of a row was the first: now this one is */
+		put_gap(buf, i == 0 && gap == 0 ? 0 : states[i].window - (last - gap), true);
+		encode_partial(buf, states[i].partial, &tail->merged);
+		gap = last - states[i].window;
+	}
+	return gap;
+}
+
 /* Entries of which the first is `gap` behind another; where the last begins. */
 static int
 encode_tail(StringInfo buf, const AevonPacked *tail, int64 gap)
 {
-	int			last = 0;
+	int			last = buf->len;
 
 	for (int i = 0; i < tail->count; i++)
 	{
 		const AevonPackedEntry *entry = &tail->entries[i];
 
 		last = buf->len;
-		aevon_varint_put(buf, i == 0 ? gap : entry->window - entry[-1].window);
+		put_gap(buf, i == 0 ? gap : entry->window - entry[-1].window, tail->open);
 		if (entry->bytes != NULL)
 			appendBinaryStringInfo(buf, entry->bytes, entry->length);
 		else
@@ -439,17 +534,19 @@ encode_tail(StringInfo buf, const AevonPacked *tail, int64 gap)
 
 /* All of a row but its entries, in a buffer with room for these. */
 static void
-begin_row(StringInfo buf, const AevonPacked *packed, int before, int entries)
+begin_row(StringInfo buf, const AevonPacked *packed, int64 start, int before, int entries)
 {
 	initStringInfo(buf);
 	enlargeStringInfo(buf, entries + 256);
 	buf->len = VARHDRSZ;
-	appendStringInfoChar(buf, FORMAT_VERSION);
+	appendStringInfoChar(buf, packed->open ? FORMAT_OPEN : FORMAT_ORDERED);
 	aevon_varint_put(buf, packed->count);
 	if (packed->count == 0)
 		return;
 	aevon_varint_put_signed(buf, packed->first);
 	aevon_varint_put(buf, packed->last - packed->first);
+	if (packed->open)
+		aevon_varint_put(buf, start - packed->first);
 	encode_partial(buf, &packed->merged, NULL);
 	if (packed->count > 1)
 		aevon_varint_put(buf, before);

@@ -111,11 +111,18 @@ typedef struct AevonPacked
 	AevonPackedEntry *entries;	/* by window, ascending */
 	int64		base_stamp;		/* what the entries' bytes are relative to */
 	TimestampTz base_ingested;
+	bool		open;			/* it is encoded as an open row */
 } AevonPacked;
 
 /* A row holds at most this many windows, and about this many bytes. */
 #define AEVON_PACKED_WINDOWS 64
 #define AEVON_PACKED_BYTES 6000
+
+/*
+ * Entries of an open row are in the order in which they came, so that it grows
+ * without being decoded, and a window may have several; but the last window,
+ * which mostly grows, has one entry, the last.  Decoded it is as any other.
+ */
 
 /*
  * Decode a row.  With merged_only the entries are left out (count is set, the
@@ -133,6 +140,7 @@ extern void aevon_packed_check(const AevonPacked *packed);
 /* Reading a row, entry by entry; nothing of it is allocated but `last` and distinct. */
 typedef struct AevonPackedReader
 {
+	bool		open;
 	AevonPartial merged;		/* of all entries */
 	AevonQuantiles merged_quantiles;
 	int64		first;			/* windows of the first and last entry */
@@ -152,18 +160,19 @@ extern void aevon_packed_open(const bytea *state, AevonPackedReader *reader);
 
 /*
  * The next entry in [from, until), or false; the entries are by window,
- * ascending.  The range must be the same each time.
+ * ascending, if the row is not open.  The range must be the same each time.
  */
 extern bool aevon_packed_next(AevonPackedReader *reader, int64 from, int64 until);
 
 extern bytea *aevon_packed_encode(const AevonPacked *packed);
 
 /*
- * A row with states merged into its last window or appended behind it, windows
- * strictly ascending; the entries before are neither decoded nor encoded anew.
- * NULL: that does not do, or would be too much for one row.
+ * A row with states merged into its last window or put behind it, or (open)
+ * beside it, windows strictly ascending; the entries before are neither decoded
+ * nor encoded anew.  NULL: that does not do, or would be too much for one row.
  */
-extern bytea *aevon_packed_append(const bytea *state, const AevonWindowState *states, int count);
+extern bytea *aevon_packed_append(const bytea *state, const AevonWindowState *states, int count,
+								  int max_windows, int max_bytes);
 
 /* Merge a partial state into the entry of `window`, made if missing. */
 extern void aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial);

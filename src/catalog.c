@@ -66,6 +66,7 @@ static const char *const relation_names[AEVON_RELATION_COUNT] = {
 	[AEVON_RULES] = "rules",
 	[AEVON_SWEEP_CHECKPOINTS] = "sweep_checkpoints",
 	[AEVON_SERIES] = "series",
+	[AEVON_SERIES_PKEY] = "series_pkey",
 	[AEVON_SERIES_SUBJECT] = "series_subject",
 	[AEVON_SERIES_COUNTS] = "series_counts",
 	[AEVON_SERIES_COUNTS_KEY] = "series_counts_pkey",
@@ -84,6 +85,7 @@ static const char *const relation_names[AEVON_RELATION_COUNT] = {
 	[AEVON_PRINCIPAL_KEY_SEQ] = "principal_key_seq",
 	[AEVON_TYPE_KEY_SEQ] = "type_key_seq",
 	[AEVON_SERIES_KEY_SEQ] = "series_key_seq",
+	[AEVON_TOUCHED_RUN_SEQ] = "touched_run_seq",
 };
 
 static Oid	relation_oids[AEVON_RELATION_COUNT];

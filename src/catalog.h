@@ -43,6 +43,7 @@ typedef enum AevonRelation
 	AEVON_RULES,
 	AEVON_SWEEP_CHECKPOINTS,
 	AEVON_SERIES,
+	AEVON_SERIES_PKEY,
 	AEVON_SERIES_SUBJECT,
 	AEVON_SERIES_COUNTS,
 	AEVON_SERIES_COUNTS_KEY,
@@ -61,6 +62,7 @@ typedef enum AevonRelation
 	AEVON_PRINCIPAL_KEY_SEQ,
 	AEVON_TYPE_KEY_SEQ,
 	AEVON_SERIES_KEY_SEQ,
+	AEVON_TOUCHED_RUN_SEQ,
 	AEVON_RELATION_COUNT
 } AevonRelation;
 
@@ -144,10 +146,14 @@ extern bool aevon_catalog_installed(void);
 #define Anum_series_tenant_key 3
 #define Anum_series_subject_key 4
 #define Anum_series_grouping 5
-#define Anum_series_dims_digest 6
-#define Anum_series_dims 7
-#define Anum_series_made_xmax 8
-#define Natts_series 8
+#define Anum_series_made_xmax 6
+#define Anum_series_touched_mask 7
+#define Anum_series_touched_run 8
+#define Anum_series_touched_day 9
+#define Anum_series_dims_digest 10
+#define Anum_series_dims 11
+#define Anum_series_open_minutes 12
+#define Natts_series 12
 
 #define Anum_series_counts_series_count 1
 #define Anum_series_counts_measure_key 2

@@ -17,6 +17,7 @@
 #include "compare.h"
 #include "fold.h"
 #include "json.h"
+#include "storevisit.h"
 #include "tiers.h"
 
 #define MINUTES_A_DAY AEVON_COMPARE_DAY
@@ -32,6 +33,7 @@ typedef struct RowCheck
 {
 	AevonComparison *state;
 	AevonTier	tier;
+	bool		open;			/* not rows of the tier, but the open minutes */
 	int64		bound;			/* first_window of the row after it */
 } RowCheck;
 
@@ -48,14 +50,22 @@ typedef struct Collected
 } Collected;
 
 static void check_tier_rows(AevonComparison *state, AevonTier tier);
+static void check_open_minutes(AevonComparison *state);
 static void check_row(void *context, int64 first_window, const bytea *bytes);
 static const char *row_fault(const RowCheck *check, int64 first_window,
 							 const AevonPacked *packed);
+static bool is_newest_last(const bytea *bytes);
 static bool decode_safely(const bytea *bytes, AevonPacked *packed);
 static int64 next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from);
-static const AevonPacked *coarser(const AevonPacked *minutes, AevonTier tier, int64 until);
-static bool compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed,
-						 Collected *stored);
+static const AevonPacked *closed_minutes(const AevonPacked *minutes, const Collected *closed,
+										 const Collected *open);
+static const AevonPackedEntry *find_collected(const Collected *stored, int64 window);
+static const AevonPacked *coarser(const AevonPacked *minutes, AevonTier tier);
+static void compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed,
+						 const Collected *stored);
+static void collect_tier(const AevonComparison *state, AevonTier tier, Collected *stored);
+static void collect_open(const AevonComparison *state, Collected *stored);
+static void collect_both(Collected *both, const Collected *closed, const Collected *open);
 static void collect_row(void *context, int64 first_window, const bytea *bytes);
 static int	compare_entries(const void *a, const void *b);
 static bool equal_partials(const AevonPartial *a, const AevonPartial *b);
@@ -141,18 +151,27 @@ aevon_compare_rows(AevonComparison *state)
 		if (aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
 			check_tier_rows(state, tier);
 	}
+	if (state->series_key != 0)
+		check_open_minutes(state);
 }
 
 bool
 aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
 					  const AevonPacked *minutes)
 {
-	int64		open_from = AEVON_WINDOW_MIN;
-	bool		any = false;
+	Collected	closed = {.home = CurrentMemoryContext,.from = from,.until = until};
+	Collected	open = closed;
+	Collected	both = closed;
+	const AevonPacked *expected;
+	bool		any;
 
-	if (state->series_key != 0)
-		open_from = aevon_store_open_from(state->store, state->series_key);
-	for (int tier = 0; tier < AEVON_TIER_COUNT; tier++)
+	collect_tier(state, AEVON_TIER_1M, &closed);
+	collect_open(state, &open);
+	any = closed.count > 0 || open.count > 0;
+	expected = closed_minutes(minutes, &closed, &open);
+	collect_both(&both, &closed, &open);
+	compare_tier(state, AEVON_TIER_1M, minutes, &both);
+	for (int tier = AEVON_TIER_1H; tier < AEVON_TIER_COUNT; tier++)
 	{
 		Collected	stored = {
 			.home = CurrentMemoryContext,
@@ -160,8 +179,11 @@ aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
 			.until = until / aevon_tier_minutes(tier),
 		};
 
-		if (aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
-			any |= compare_tier(state, tier, coarser(minutes, tier, open_from), &stored);
+		if (!aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
+			continue;
+		collect_tier(state, tier, &stored);
+		compare_tier(state, tier, coarser(expected, tier), &stored);
+		any |= stored.count > 0;
 	}
 	return any;
 }
@@ -215,6 +237,7 @@ aevon_compare_empty(const AevonMeasure *measure, const AevonRecount *recount, Da
 
 	if (groupings == (Datum) 0)
 		return;
+	aevon_catalog_run(AEVON_QUERY_DELETE_OPEN_MINUTES, values, NULL, false);
 	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1M, values, NULL, false);
 	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1H, values, NULL, false);
 	aevon_catalog_run(AEVON_QUERY_DELETE_BUCKETS_1D, values, NULL, false);
@@ -224,29 +247,37 @@ void
 aevon_compare_write(AevonStore *store, const AevonMeasure *measure, const AevonSeries *series,
 					const AevonPacked *minutes)
 {
-	bool		made;
-	int64		series_key = aevon_store_make_series(store, series, &made);
-	AevonTiers	tiers = {series_key, series->subject_key, measure, series->dims != NULL};
+	AevonTiers	tiers = {series, measure};
 	AevonWindowState *states = palloc(minutes->count * sizeof(AevonWindowState));
 
-	/* readers know series by their keys, within a generation */
-	if (made)
-		aevon_catalog_bump_generation();
 	for (int i = 0; i < minutes->count; i++)
 	{
 		states[i].window = minutes->entries[i].window;
 		states[i].partial = &minutes->entries[i].partial;
 	}
 	aevon_tiers_add(store, &tiers, states, minutes->count);
+	/* readers know series by their keys, within a generation */
+	if (tiers.made)
+		aevon_catalog_bump_generation();
 }
 
 static void
 check_tier_rows(AevonComparison *state, AevonTier tier)
 {
-	RowCheck	check = {state, tier, AEVON_WINDOW_MAX};
+	RowCheck	check = {state, tier, false, AEVON_WINDOW_MAX};
 	AevonVisit	visit = {tier, state->series_key, AEVON_WINDOW_MIN, AEVON_WINDOW_MAX, NULL, DT_NOEND, NULL};
 
 	aevon_store_visit_rows(state->store, &visit, check_row, &check);
+}
+
+static void
+check_open_minutes(AevonComparison *state)
+{
+	RowCheck	check = {state, AEVON_TIER_1M, true, AEVON_WINDOW_MAX};
+	const bytea *minutes = aevon_store_open_minutes(state->store, state->series_key);
+
+	if (minutes != NULL)
+		check_row(&check, AEVON_WINDOW_MIN, minutes);
 }
 
 static void
@@ -267,6 +298,8 @@ check_row(void *context, int64 first_window, const bytea *bytes)
 	if (decode_safely(bytes, &packed))
 	{
 		fault = row_fault(check, first_window, &packed);
+		if (fault == NULL && packed.open && !is_newest_last(bytes))
+			fault = "does not end with the newest of open minutes";
 		again = packed;
 		aevon_packed_remerge(&again);
 		if (fault == NULL && packed.count > 0 &&
@@ -296,6 +329,8 @@ row_fault(const RowCheck *check, int64 first_window, const AevonPacked *packed)
 {
 	int64		minutes = aevon_tier_minutes(check->tier);
 
+	if (packed->open != check->open)
+		return check->open ? "does not hold open minutes" : "holds open minutes";
 	for (int i = 0; i < packed->count; i++)
 	{
 		int64		window = packed->entries[i].window;
@@ -308,6 +343,19 @@ row_fault(const RowCheck *check, int64 first_window, const AevonPacked *packed)
 			return "holds windows out of order";
 	}
 	return NULL;
+}
+
+/* Of a row that can be read. */
+static bool
+is_newest_last(const bytea *bytes)
+{
+	AevonPackedReader row;
+	bool		ended = false;
+
+	aevon_packed_open(bytes, &row);
+	while (!ended && aevon_packed_next(&row, AEVON_WINDOW_MIN, AEVON_WINDOW_MAX))
+		ended = row.window >= row.last;
+	return row.left == 0 && (row.count == 0 || row.window == row.last);
 }
 
 /* Decode a row; false if its bytes are damaged.  Decoding only allocates. */
@@ -347,38 +395,68 @@ next_stored_minute(const AevonComparison *state, AevonTier tier, int64 from)
 	};
 
 	aevon_store_visit_rows(state->store, &visit, collect_row, &stored);
+	if (tier == AEVON_TIER_1M)
+		collect_open(state, &stored);
 	if (stored.least == AEVON_COMPARE_NONE)
 		return AEVON_COMPARE_NONE;
 	return aevon_window_of(stored.least * minutes, MINUTES_A_DAY) * MINUTES_A_DAY;
 }
 
-/* The minutes, or those before `until` merged by windows of the tier. */
+/*
+ * What closed rows must hold of a recount: of a minute that is open too, which is
+ * compared as a whole, what they do hold.
+ */
 static const AevonPacked *
-coarser(const AevonPacked *minutes, AevonTier tier, int64 until)
+closed_minutes(const AevonPacked *minutes, const Collected *closed, const Collected *open)
 {
-	AevonPacked *merged;
+	AevonPacked *expected;
 
-	if (tier == AEVON_TIER_1M)
+	if (open->count == 0)
 		return minutes;
-	merged = palloc0(sizeof(AevonPacked));
-	for (int i = 0; i < minutes->count && minutes->entries[i].window < until; i++)
+	expected = palloc0(sizeof(AevonPacked));
+	for (int i = 0; i < minutes->count; i++)
+	{
+		const AevonPackedEntry *entry = &minutes->entries[i];
+
+		if (find_collected(open, entry->window) != NULL)
+			entry = find_collected(closed, entry->window);
+		if (entry != NULL)
+			aevon_packed_add(expected, entry->window, &entry->partial);
+	}
+	return expected;
+}
+
+static const AevonPackedEntry *
+find_collected(const Collected *stored, int64 window)
+{
+	AevonPackedEntry key = {.window = window};
+
+	if (stored->count == 0)
+		return NULL;
+	return bsearch(&key, stored->entries, stored->count, sizeof(AevonPackedEntry),
+				   compare_entries);
+}
+
+/* The minutes merged by windows of the tier. */
+static const AevonPacked *
+coarser(const AevonPacked *minutes, AevonTier tier)
+{
+	AevonPacked *merged = palloc0(sizeof(AevonPacked));
+
+	for (int i = 0; i < minutes->count; i++)
 		aevon_packed_add(merged, aevon_window_of(minutes->entries[i].window,
 												 aevon_tier_minutes(tier)),
 						 &minutes->entries[i].partial);
 	return merged;
 }
 
-static bool
-compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed, Collected *stored)
+static void
+compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed,
+			 const Collected *stored)
 {
-	AevonVisit	visit = {tier, state->series_key, stored->from, stored->until, NULL, DT_NOEND, NULL};
 	int			i = 0;
 	int			k = 0;
 
-	if (state->series_key != 0)
-		aevon_store_visit_rows(state->store, &visit, collect_row, stored);
-	if (stored->count > 1)
-		qsort(stored->entries, stored->count, sizeof(AevonPackedEntry), compare_entries);
 	while (i < stored->count || k < recomputed->count)
 	{
 		const AevonPackedEntry *is = i < stored->count ? &stored->entries[i] : NULL;
@@ -402,7 +480,51 @@ compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomput
 			k++;
 		}
 	}
-	return stored->count > 0;
+}
+
+static void
+collect_tier(const AevonComparison *state, AevonTier tier, Collected *stored)
+{
+	AevonVisit	visit = {tier, state->series_key, stored->from, stored->until, NULL, DT_NOEND, NULL};
+
+	if (state->series_key != 0)
+		aevon_store_visit_rows(state->store, &visit, collect_row, stored);
+	if (stored->count > 1)
+		qsort(stored->entries, stored->count, sizeof(AevonPackedEntry), compare_entries);
+}
+
+static void
+collect_open(const AevonComparison *state, Collected *stored)
+{
+	const bytea *minutes = NULL;
+
+	if (state->series_key != 0)
+		minutes = aevon_store_open_minutes(state->store, state->series_key);
+	if (minutes != NULL)
+		collect_row(stored, AEVON_WINDOW_MIN, minutes);
+}
+
+/* Both are sorted. */
+static void
+collect_both(Collected *both, const Collected *closed, const Collected *open)
+{
+	int			i = 0;
+	int			k = 0;
+
+	both->entries = palloc_extended((closed->count + open->count) * sizeof(AevonPackedEntry),
+									MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	while (i < closed->count || k < open->count)
+	{
+		AevonPackedEntry *into = &both->entries[both->count++];
+		int64		next = Min(i < closed->count ? closed->entries[i].window : AEVON_WINDOW_MAX,
+							   k < open->count ? open->entries[k].window : AEVON_WINDOW_MAX);
+
+		into->window = next;
+		for (; i < closed->count && closed->entries[i].window == next; i++)
+			aevon_partial_merge(&into->partial, &closed->entries[i].partial);
+		for (; k < open->count && open->entries[k].window == next; k++)
+			aevon_partial_merge(&into->partial, &open->entries[k].partial);
+	}
 }
 
 /* A row that cannot be read has been told of before. */

@@ -12,7 +12,8 @@
 #include "correct.h"
 #include "recount.h"
 #include "split.h"
-#include "store.h"
+#include "storemerge.h"
+#include "storevisit.h"
 #include "tiers.h"
 #include "voids.h"
 
@@ -39,8 +40,7 @@ typedef struct Correcting
 	Target	   *targets;		/* sorted by subject and minute, each once */
 	int			written_count;
 	int			written_capacity;
-	Target	   *written;		/* minutes of closed rows that were written,
-								 * series by series */
+	Target	   *written;		/* minutes that were written, series by series */
 } Correcting;
 
 /* A minute of one of a subject's series, summed up again. */
@@ -373,23 +373,21 @@ write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measur
 }
 
 /*
- * Put minutes in the place of those of the target's series, and note those of
- * closed rows: their coarser windows are to be summed up again.
+ * Put minutes in the place of those of the target's series, and note all that were
+ * written: their coarser windows are to be summed up again.
  */
 static int
 replace_minutes(Correcting *state, AevonStore *store, Target *target,
 				const AevonWindowState *states, int count)
 {
-	AevonClosing closing = {0};
-	AevonSeriesTier where = {target->series_key, AEVON_TIER_1M, true, &closing};
-	int			written = aevon_store_merge(store, &where, states, count);
+	AevonWindowSet closed = {0};
+	int			written = aevon_tiers_replace(store, target->series_key, states, count, &closed);
 
-	for (int i = 0; i < closing.count; i++)
+	for (int i = 0; i < closed.count; i++)
 	{
-		target->minute = closing.minutes[i].window;
+		target->minute = closed.windows[i];
 		note_written(state, target);
 	}
-	aevon_tiers_touch(store, target->series_key, states, count);
 	return written;
 }
 
@@ -444,20 +442,19 @@ write_coarse(AevonStore *store, int64 series_key, AevonTier tier, const Target *
 	AevonSeriesTier where = {series_key, tier, true};
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
 	int64		minutes = aevon_tier_minutes(tier);
-	int64		open_from = aevon_store_open_from(store, series_key);
 	int			n = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		int64		window = aevon_window_of(targets[i].minute, minutes);
-		AevonVisit	visit = {AEVON_TIER_1M, series_key, window * minutes,
-		Min((window + 1) * minutes, open_from), NULL, DT_NOEND, NULL};
+		AevonVisit	visit = {AEVON_TIER_1M, series_key, window * minutes, (window + 1) * minutes,
+		NULL, DT_NOEND, NULL};
 
 		if (n > 0 && states[n - 1].window == window)
 			continue;
 		states[n].window = window;
 		states[n].partial = palloc0(sizeof(AevonPartial));
-		aevon_store_visit(store, &visit, merge_state, &states[n++]);
+		aevon_store_visit_closed(store, &visit, merge_state, &states[n++]);
 	}
 	return aevon_store_merge(store, &where, states, n);
 }

@@ -456,14 +456,13 @@ write_series(AevonGroups *groups, AevonStore *store, const AevonFoldGroup *group
 	AevonFolded *folded = &groups->measures[group->key.measure];
 	AevonSeries series = {folded->measure->measure_key, group->tenant_key,
 	group->subject_key, group->dims, groups->xmax};
-	bool		made;
-	int64		series_key = aevon_store_make_series(store, &series, &made);
-	AevonTiers	tiers = {series_key, group->subject_key, folded->measure, group->dims != NULL};
+	AevonTiers	tiers = {&series, folded->measure};
+	int			written = aevon_tiers_add(store, &tiers, states, count);
 
 	CHECK_FOR_INTERRUPTS();
-	if (made && group->dims != NULL)
+	if (tiers.made && group->dims != NULL)
 		count_series(store, folded->measure, group->tenant_key);
-	return aevon_tiers_add(store, &tiers, states, count);
+	return written;
 }
 
 static void

@@ -27,6 +27,7 @@ int			aevon_max_event_size_kb = 1024;
 int			aevon_max_future_s = SECS_PER_DAY;
 int			aevon_max_windows = 100000;
 bool		aevon_slices_from_log = true;
+int			aevon_open_minutes = 64;
 int			aevon_max_series_per_rule = 100000;
 char	   *aevon_config_dir = NULL;
 
@@ -188,6 +189,11 @@ define_limits(void)
 							"Most windows that one read may return for one rule.",
 							"A read that would return more is refused with 54000.",
 							&aevon_max_windows, 100000, 1, INT_MAX / 8,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("aevon.open_minutes",
+							"Most minutes of a series that wait in its own row to be merged into its buckets.",
+							"More make sweeps write fewer rows, and rows of series larger; answers do not depend on it.",
+							&aevon_open_minutes, 64, 0, 64,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("aevon.max_series_per_rule",
 							"Number of a tenant's series with dimension values past which a rule makes none for its new combinations.",

@@ -20,6 +20,7 @@ extern int	aevon_max_event_size_kb;	/* data plus metadata, in kilobytes */
 extern int	aevon_max_future_s; /* how far ahead occurred_at may lie; -1 off */
 extern int	aevon_max_windows;	/* most windows one read returns */
 extern bool aevon_slices_from_log;	/* where that is cheaper */
+extern int	aevon_open_minutes; /* of a series; see tiers.h */
 extern int	aevon_max_series_per_rule;	/* with dimension values */
 extern int	aevon_snapshot_interval_ms; /* between two snapshots; 0: none */
 extern int	aevon_allowed_lateness_s;	/* a day is provisional that long */

@@ -23,6 +23,7 @@ typedef struct SeriesEntry
 {
 	SeriesId	id;
 	int64		series_key;
+	AevonPlaceOfRow place;		/* where its row was found last */
 	char		status;
 } SeriesEntry;
 
@@ -54,6 +55,7 @@ aevon_knownseries_find(AevonStore *store, int64 generation, const AevonSeries *s
 {
 	SeriesId	id = {series->measure_key, series->subject_key};
 	SeriesEntry *entry;
+	AevonPlaceOfRow place;
 	int64		series_key;
 	bool		lasting;
 	bool		found;
@@ -62,14 +64,18 @@ aevon_knownseries_find(AevonStore *store, int64 generation, const AevonSeries *s
 	ready_cache(generation);
 	entry = known_lookup(cache.keys, id);
 	if (entry != NULL)
+	{
+		aevon_store_find_again(store, entry->series_key, &entry->place);
 		return entry->series_key;
-	series_key = aevon_store_find_totals(store, series, &lasting);
+	}
+	series_key = aevon_store_find_totals(store, series, &place, &lasting);
 	if (series_key != 0 && lasting)
 	{
 		if (cache.keys->members >= CACHE_LIMIT)
 			known_reset(cache.keys);
 		entry = known_insert(cache.keys, id, &found);
 		entry->series_key = series_key;
+		entry->place = place;
 	}
 	return series_key;
 }

@@ -16,7 +16,8 @@
 #include "store.h"
 
 /*
- * The key of the totals of a measure and subject, or 0 if there are none yet;
+ * The key of the totals of a measure and subject, or 0 if there are none yet; its
+ * row is the one that the store found last, if the snapshot sees it.
  * `generation` is that of the snapshot by which the store was opened.
  */
 extern int64 aevon_knownseries_find(AevonStore *store, int64 generation,

@@ -157,6 +157,11 @@ AEVON_QUERY(MARK_CLEARED,
 	"UPDATE aevon.measures SET cleared_at = $2"
 	" WHERE measure_key OPERATOR(pg_catalog.=) $1",
 	INT4OID, TIMESTAMPTZOID)
+AEVON_QUERY(CLEAR_OPEN_MINUTES,
+	"UPDATE aevon.series SET open_minutes = NULL WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT s.ctid FROM aevon.series s WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND s.open_minutes IS NOT NULL LIMIT $2))",
+	INT4OID, INT8OID)
 AEVON_QUERY(CLEAR_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
 	"SELECT x.ctid FROM aevon.series s JOIN aevon.buckets_1m x"
@@ -355,6 +360,10 @@ AEVON_QUERY(SNAPSHOT_CUT,
 	" AND revision OPERATOR(pg_catalog.<=) $3 AND revision OPERATOR(pg_catalog.>=) $4"
 	" ORDER BY revision DESC LIMIT 1",
 	INT8OID, INT4OID, INT4OID, INT4OID)
+AEVON_QUERY(EMPTY_OPEN_MINUTES,
+	"UPDATE aevon.series SET open_minutes = NULL"
+	" WHERE measure_key OPERATOR(pg_catalog.=) $1 AND open_minutes IS NOT NULL",
+	INT4OID)
 AEVON_QUERY(EMPTY_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
 	" WHERE s.series_key OPERATOR(pg_catalog.=) b.series_key"
@@ -508,6 +517,10 @@ AEVON_QUERY(NEXT_OF_TENANT,
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.tenant_key OPERATOR(pg_catalog.=) $2" \
 	" AND s.dims_grouping OPERATOR(pg_catalog.=) ANY ($3)" \
 	" AND s.subject_key OPERATOR(pg_catalog.=) $4"
+AEVON_QUERY(DELETE_OPEN_MINUTES,
+	"UPDATE aevon.series s SET open_minutes = NULL" SERIES_OF_SUBJECT
+	" AND s.open_minutes IS NOT NULL",
+	INT4OID, INT4OID, INT4ARRAYOID, INT4OID)
 AEVON_QUERY(DELETE_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s" SERIES_OF_SUBJECT
 	" AND b.series_key OPERATOR(pg_catalog.=) s.series_key",

@@ -8,6 +8,7 @@
 
 #include "knownseries.h"
 #include "readminutes.h"
+#include "storevisit.h"
 
 typedef struct VisitContext
 {

@@ -16,6 +16,7 @@
 
 #include "guc.h"
 #include "slice.h"
+#include "storevisit.h"
 
 /* Look up so many series one by one, rather than list all. */
 #define MAX_LOOKUPS 256

@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -35,6 +36,7 @@
 #include "rule.h"
 #include "snapshot.h"
 #include "store.h"
+#include "storevisit.h"
 #include "voided.h"
 #include "voids.h"
 
@@ -197,6 +199,8 @@ take_changed_days(const Snapshotting *state, int64 max_days, int *count)
 	SPITupleTable *table;
 	ChangedDay *days;
 
+	/* what series know to be touched they know no longer */
+	(void) nextval_internal(aevon_catalog_oid(AEVON_TOUCHED_RUN_SEQ), false);
 	aevon_catalog_run(AEVON_QUERY_TAKE_TOUCHED_DAYS, values, NULL, false);
 	*count = (int) SPI_processed;
 	table = SPI_tuptable;

@@ -1,10 +1,17 @@
 /*
  * store.h
- *		The bucket tables: series, and their packed minutes, hours and days.
+ *		The store of buckets: series, and their open minutes.
+ *
+ * A series' minutes are first kept in its own row, open: in a packed row of few
+ * windows (bucket.h), of any age.  When that is full they are merged into the
+ * closed rows of minutes, and into the coarser tiers, which so hold just what the
+ * closed rows of minutes hold (tiers.h).  So a sweep mostly writes one row of a
+ * series, whether its events are late or not.  A minute may be in both: its
+ * state is that of the two together.
  *
  * A series' rows in a tier partition all windows: a row covers from its
  * first_window up to the next row's, the leftmost from the smallest bigint.
- * Layer 2.
+ * They are read by storevisit.h and written by storemerge.h.  Layer 2.
  */
 #ifndef AEVON_STORE_H
 #define AEVON_STORE_H
@@ -14,49 +21,10 @@
 
 #include "bucket.h"
 #include "dims.h"
+#include "refetch.h"
 #include "rule.h"
 #include "seriescount.h"
-#include "window.h"
-#include "windowset.h"
-
-typedef enum AevonTier
-{
-	AEVON_TIER_1M,
-	AEVON_TIER_1H,				/* only of measures with sketches */
-	AEVON_TIER_1D,
-	AEVON_TIER_COUNT
-} AevonTier;
-
-/* Minutes in a window of a tier. */
-static inline int64
-aevon_tier_minutes(AevonTier tier)
-{
-	static const int64 minutes[AEVON_TIER_COUNT] = {1, 60, 1440};
-
-	return minutes[tier];
-}
-
-/*
- * Minutes are written as they come; the coarser tiers take in a minute only when
- * its row is no longer the series' last, and so hold the minutes before the first
- * window of that row (aevon_store_open_from).  A series that goes on in order
- * costs one row a sweep then, and few more whenever its last row is full.
- *
- * Is the tier kept for such series of the measure?  Sketches are large, so that
- * a range that begins and ends anywhere should not open every minute of two
- * days.  But a principal's combinations are many, with a few events each: hours
- * would cost sweeps as much as minutes, and spare reads little.
- */
-static inline bool
-aevon_tier_kept(AevonTier tier, const AevonMeasure *measure, int32 subject_key,
-				bool combination)
-{
-	return tier != AEVON_TIER_1H ||
-		((measure->features & AEVON_KEEP_SKETCHES) != 0 && (subject_key < 0 || !combination));
-}
-
-#define AEVON_WINDOW_MIN PG_INT64_MIN
-#define AEVON_WINDOW_MAX PG_INT64_MAX
+#include "tier.h"
 
 typedef struct AevonStore AevonStore;
 
@@ -79,17 +47,63 @@ typedef struct AevonSeries
 								 * not know it */
 } AevonSeries;
 
-/* The key of a series, or 0 if there is none yet. */
+/*
+ * The key of a series, or 0 if there is none yet.  Its row is the one found last,
+ * until another is looked for: the functions for open minutes need not search
+ * then.
+ */
 extern int64 aevon_store_find_series(AevonStore *store, const AevonSeries *series);
 
 /*
- * The same of totals; *lasting: the series is no work of the current
- * transaction that its abort would undo.
+ * The same of totals; *place: where its row can be found again (refetch.h);
+ * *lasting: the series is no work of the current transaction that its abort would
+ * undo.
  */
-extern int64 aevon_store_find_totals(AevonStore *store, const AevonSeries *series, bool *lasting);
+extern int64 aevon_store_find_totals(AevonStore *store, const AevonSeries *series,
+									 AevonPlaceOfRow *place, bool *lasting);
 
-/* The same, made if missing; for writers. */
-extern int64 aevon_store_make_series(AevonStore *store, const AevonSeries *series, bool *made);
+/* Find a series' row, which was at *place once; if it has moved, *place is changed. */
+extern void aevon_store_find_again(AevonStore *store, int64 series_key, AevonPlaceOfRow *place);
+
+/*
+ * The open minutes of a series, a packed row; NULL: there are none, or no such
+ * series.  Good until another series is looked for.
+ */
+extern const bytea *aevon_store_open_minutes(AevonStore *store, int64 series_key);
+
+/*
+ * Days of a series that are noted for the next snapshot (aevon_store_touch),
+ * unless a run of snapshots has come since `run`; bit i of the mask: day - i.
+ */
+typedef struct AevonTouched
+{
+	uint64		mask;
+	int64		run;
+	int32		day;
+} AevonTouched;
+
+/* What sweeps change of a series' row. */
+typedef struct AevonSeriesContent
+{
+	AevonTouched touched;
+	const bytea *open_minutes;	/* NULL: none */
+} AevonSeriesContent;
+
+/* For writers; replaced once per store and series.  Good as above. */
+extern void aevon_store_read_content(AevonStore *store, int64 series_key,
+									 AevonSeriesContent *content);
+extern void aevon_store_replace_content(AevonStore *store, int64 series_key,
+										const AevonSeriesContent *content);
+
+/* Make a series, which is not there; its key. */
+extern int64 aevon_store_make_series(AevonStore *store, const AevonSeries *series,
+									 const AevonSeriesContent *content);
+
+/*
+ * The number of the last run of snapshots, for AevonTouched; 0: nothing can be said
+ * (the transaction may not see what the last run took).
+ */
+extern int64 aevon_store_touched_run(AevonStore *store);
 
 /* Has the tenant a series for these values?  Looked up once: dims->member. */
 extern bool aevon_store_has_combination(AevonStore *store, AevonDims *dims);
@@ -138,71 +152,6 @@ extern void aevon_store_list_series(AevonStore *store, const AevonSeriesRange *r
 
 /* How many series that are, at most `limit`; without looking whether they are visible. */
 extern int	aevon_store_count_series(AevonStore *store, const AevonSeriesRange *range, int limit);
-
-/*
- * Give every state of the series in the windows [from, until) to the visitor,
- * in no order: one window's, or the merged state of several that belong to the
- * same window of the grid, with the first of them.  States of which nothing
- * was ingested by `as_of` are left out; a window of which only a part was, or
- * inside which a window of the grid begins, is given without a state (NULL).
- * A window of a coarser tier may be given twice, once for what its rows hold and
- * once for what the series' last row of minutes does: both with a state, or both
- * without.
- */
-typedef void (*AevonStateVisitor) (void *context, int64 window, const AevonPartial *partial);
-
-typedef struct AevonVisit
-{
-	AevonTier	tier;
-	int64		series_key;
-	int64		from;
-	int64		until;
-	AevonGrid  *grid;			/* NULL: all are one window */
-	TimestampTz as_of;			/* DT_NOEND: everything */
-	const AevonWindowSet *except;	/* windows to be left out, sorted; NULL:
-									 * none */
-} AevonVisit;
-
-extern void aevon_store_visit(AevonStore *store, const AevonVisit *visit,
-							  AevonStateVisitor visitor, void *context);
-
-/*
- * Give every row that may hold windows in [from, until) of visit's tier and
- * series as it is stored, from the last to the first; for those who check
- * rows.  The rest of `visit` does not matter.
- */
-typedef void (*AevonRowVisitor) (void *context, int64 first_window, const bytea *state);
-
-extern void aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit,
-								   AevonRowVisitor visitor, void *context);
-
-/* The first window of a series' last row of minutes; the least without any. */
-extern int64 aevon_store_open_from(AevonStore *store, int64 series_key);
-
-/*
- * Merge states into a series, or (replace) put them in the place of what is
- * there; windows strictly ascending.  The number of rows written.
- */
-/* Minutes that were merged into rows that are closed, or that a row closed over. */
-typedef struct AevonClosing
-{
-	int			count;
-	int			capacity;
-	AevonWindowState *minutes;	/* ascending; what coarser tiers lack of each */
-} AevonClosing;
-
-typedef struct AevonSeriesTier
-{
-	int64		series_key;
-	AevonTier	tier;
-	bool		replace;
-	AevonClosing *closing;		/* gets the minutes that closed; NULL: not
-								 * asked.  With `replace` their states mean
-								 * nothing. */
-} AevonSeriesTier;
-
-extern int	aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
-							  const AevonWindowState *states, int count);
 
 /*
  * Note that a day of a series has changed, so that the next snapshot looks at

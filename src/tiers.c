@@ -1,58 +1,220 @@
 /*
  * tiers.c
- *		Writing a series: its minutes, and what the coarser tiers take in of
- *		them.
+ *		Writing a series: its open minutes, and what closes of them.
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
+#include "guc.h"
+#include "storemerge.h"
+#include "storevisit.h"
 #include "tiers.h"
 
+/* A newest minute past this closes with the others: it would fill a row alone. */
+#define NEWEST_BYTES (AEVON_PACKED_BYTES / 4)
+
+/* What a series is to hold from now on. */
+typedef struct Change
+{
+	bytea	   *open;			/* NULL: no open minutes */
+	AevonWindowState *closing;	/* ascending */
+	int			count;
+} Change;
+
+static Change grow(const bytea *open, const AevonWindowState *minutes, int count);
+static bytea *encode_fitting(const AevonPacked *all, int windows, int bytes);
+static AevonWindowState *combine(AevonPacked *open, const AevonWindowState *minutes, int count,
+								 int *total);
+static bytea *encode_newest(const AevonWindowState *newest);
+static int	close_minutes(AevonStore *store, const AevonTiers *series, int64 series_key,
+						  const Change *change);
 static AevonWindowState *coarser(const AevonWindowState *states, int *count, int64 unit);
+static AevonPartial *whole_minute(AevonStore *store, int64 series_key, int64 minute);
+static void merge_state(void *context, int64 window, const AevonPartial *partial);
+static int	note_days(AevonStore *store, AevonTouched *touched, const AevonWindowState *minutes,
+					  int count, int32 *days);
+static bool is_noted(const AevonTouched *touched, int32 day);
+static void note_day(AevonTouched *touched, int32 day);
 
 int
-aevon_tiers_add(AevonStore *store, const AevonTiers *series, const AevonWindowState *minutes,
-				int count)
+aevon_tiers_add(AevonStore *store, AevonTiers *series, const AevonWindowState *minutes, int count)
 {
-	AevonClosing closing = {0};
-	AevonSeriesTier where = {series->series_key, AEVON_TIER_1M, false, &closing};
-	int			written = aevon_store_merge(store, &where, minutes, count);
-	int64		unit = 1;
+	int64		series_key = aevon_store_find_series(store, series->series);
+	AevonSeriesContent content = {{0}};
+	int32	   *days = palloc_extended(count * sizeof(int32), MCXT_ALLOC_HUGE);
+	int			day_count;
+	Change		change;
 
-	aevon_tiers_touch(store, series->series_key, minutes, count);
-	where.closing = NULL;
-	for (int tier = AEVON_TIER_1H; tier < AEVON_TIER_COUNT && closing.count > 0; tier++)
-	{
-		if (!aevon_tier_kept(tier, series->measure, series->subject_key, series->combination))
-			continue;
-		where.tier = tier;
-		closing.minutes = coarser(closing.minutes, &closing.count,
-								  aevon_tier_minutes(tier) / unit);
-		unit = aevon_tier_minutes(tier);
-		written += aevon_store_merge(store, &where, closing.minutes, closing.count);
-	}
-	return written;
+	series->made = series_key == 0;
+	if (!series->made)
+		aevon_store_read_content(store, series_key, &content);
+	change = grow(content.open_minutes, minutes, count);
+	content.open_minutes = change.open;
+	day_count = note_days(store, &content.touched, minutes, count, days);
+	if (series->made)
+		series_key = aevon_store_make_series(store, series->series, &content);
+	else
+		aevon_store_replace_content(store, series_key, &content);
+	for (int i = 0; i < day_count; i++)
+		aevon_store_touch(store, series_key, days[i]);
+	return 1 + close_minutes(store, series, series_key, &change);
 }
 
-void
-aevon_tiers_touch(AevonStore *store, int64 series_key, const AevonWindowState *minutes, int count)
+int
+aevon_tiers_replace(AevonStore *store, int64 series_key, const AevonWindowState *minutes,
+					int count, AevonWindowSet *closed)
 {
-	int64		touched = AEVON_WINDOW_MIN;
+	const AevonSeriesTier where = {series_key, AEVON_TIER_1M, true};
+	AevonSeriesContent content;
+	int32	   *days = palloc_extended(count * sizeof(int32), MCXT_ALLOC_HUGE);
+	AevonPacked open = {0};
+	int			day_count;
+	AevonWindowState *all;
+	int			total = 0;
+	int			at = 0;
 
-	for (int i = 0; i < count; i++)
+	aevon_store_read_content(store, series_key, &content);
+	if (content.open_minutes != NULL)
+		aevon_packed_decode(content.open_minutes, false, &open);
+	all = palloc((open.count + count) * sizeof(AevonWindowState));
+	for (int i = 0; i < open.count; i++)
 	{
-		int64		day = aevon_window_of(minutes[i].window, aevon_tier_minutes(AEVON_TIER_1D));
+		int64		minute = open.entries[i].window;
 
-		if (day != touched)
-			aevon_store_touch(store, series_key, day);
-		touched = day;
+		while (at < count && minutes[at].window < minute)
+			all[total++] = minutes[at++];
+		if (at < count && minutes[at].window == minute)
+			continue;
+		all[total].window = minute;
+		all[total++].partial = whole_minute(store, series_key, minute);
 	}
+	while (at < count)
+		all[total++] = minutes[at++];
+	for (int i = 0; i < total; i++)
+		aevon_windowset_add(closed, all[i].window);
+
+	content.open_minutes = NULL;
+	day_count = note_days(store, &content.touched, minutes, count, days);
+	aevon_store_replace_content(store, series_key, &content);
+	for (int i = 0; i < day_count; i++)
+		aevon_store_touch(store, series_key, days[i]);
+	return 1 + aevon_store_merge(store, &where, all, total);
+}
+
+/* Mostly the minutes are put to the open ones, and nothing closes. */
+static Change
+grow(const bytea *open, const AevonWindowState *minutes, int count)
+{
+	AevonPacked all = {0};
+	Change		change = {0};
+
+	if (open != NULL)
+		change.open = aevon_packed_append(open, minutes, count, aevon_open_minutes,
+										  AEVON_PACKED_BYTES);
+	if (change.open != NULL)
+		return change;
+
+	if (open != NULL)
+		aevon_packed_decode(open, false, &all);
+	all.open = true;
+	if (count <= aevon_open_minutes)
+	{
+		for (int i = 0; i < count; i++)
+			aevon_packed_add(&all, minutes[i].window, minutes[i].partial);
+		count = 0;
+		/* room for more, or the next sweep would come here again */
+		change.open = open == NULL ?
+			encode_fitting(&all, aevon_open_minutes, AEVON_PACKED_BYTES) :
+			encode_fitting(&all, aevon_open_minutes * 3 / 4, AEVON_PACKED_BYTES * 3 / 4);
+		if (change.open != NULL)
+			return change;
+	}
+	change.closing = combine(&all, minutes, count, &change.count);
+	change.open = encode_newest(&change.closing[change.count - 1]);
+	if (change.open != NULL)
+		change.count--;
+	return change;
+}
+
+/* NULL: they are too much. */
+static bytea *
+encode_fitting(const AevonPacked *all, int windows, int bytes)
+{
+	bytea	   *state;
+
+	if (all->count > windows)
+		return NULL;
+	state = aevon_packed_encode(all);
+	return VARSIZE(state) <= bytes ? state : NULL;
+}
+
+/* What was open and minutes, ascending. */
+static AevonWindowState *
+combine(AevonPacked *open, const AevonWindowState *minutes, int count, int *total)
+{
+	AevonWindowState *all = palloc_extended((open->count + count) * sizeof(AevonWindowState),
+											MCXT_ALLOC_HUGE);
+	int			at = 0;
+	int			n = 0;
+
+	for (int i = 0; i < open->count; i++)
+	{
+		AevonPackedEntry *entry = &open->entries[i];
+
+		while (at < count && minutes[at].window < entry->window)
+			all[n++] = minutes[at++];
+		if (at < count && minutes[at].window == entry->window)
+			aevon_partial_merge(&entry->partial, minutes[at++].partial);
+		all[n].window = entry->window;
+		all[n++].partial = &entry->partial;
+	}
+	while (at < count)
+		all[n++] = minutes[at++];
+	*total = n;
+	return all;
+}
+
+static bytea *
+encode_newest(const AevonWindowState *newest)
+{
+	AevonPacked one = {.open = true};
+
+	if (aevon_open_minutes == 0)
+		return NULL;
+	aevon_packed_add(&one, newest->window, newest->partial);
+	return encode_fitting(&one, 1, NEWEST_BYTES);
+}
+
+static int
+close_minutes(AevonStore *store, const AevonTiers *series, int64 series_key,
+			  const Change *change)
+{
+	const AevonSeries *of = series->series;
+	AevonSeriesTier where = {series_key, AEVON_TIER_1M, false};
+	AevonWindowState *states = change->closing;
+	int			count = change->count;
+	int			written = 0;
+	int64		unit = 1;
+
+	for (int tier = 0; tier < AEVON_TIER_COUNT && count > 0; tier++)
+	{
+		if (!aevon_tier_kept(tier, series->measure, of->subject_key, of->dims != NULL))
+			continue;
+		where.tier = tier;
+		if (tier != AEVON_TIER_1M)
+			states = coarser(states, &count, aevon_tier_minutes(tier) / unit);
+		unit = aevon_tier_minutes(tier);
+		written += aevon_store_merge(store, &where, states, count);
+	}
+	return written;
 }
 
 /* The states merged by windows `unit` times as long. */
 static AevonWindowState *
 coarser(const AevonWindowState *states, int *count, int64 unit)
 {
-	AevonWindowState *merged = palloc(*count * sizeof(AevonWindowState));
+	AevonWindowState *merged = palloc_extended(*count * sizeof(AevonWindowState), MCXT_ALLOC_HUGE);
 	int			n = 0;
 
 	for (int i = 0; i < *count; i++)
@@ -68,4 +230,84 @@ coarser(const AevonWindowState *states, int *count, int64 unit)
 	}
 	*count = n;
 	return merged;
+}
+
+/* All that a series holds of a minute. */
+static AevonPartial *
+whole_minute(AevonStore *store, int64 series_key, int64 minute)
+{
+	AevonVisit	visit = {
+		.tier = AEVON_TIER_1M,
+		.series_key = series_key,
+		.from = minute,
+		.until = minute + 1,
+		.as_of = DT_NOEND,
+	};
+	AevonPartial *partial = palloc0(sizeof(AevonPartial));
+
+	aevon_store_visit(store, &visit, merge_state, partial);
+	return partial;
+}
+
+/* A visitor: what it is given goes, so merge it in the memory of the target. */
+static void
+merge_state(void *context, int64 window, const AevonPartial *partial)
+{
+	MemoryContext outer = MemoryContextSwitchTo(GetMemoryChunkContext(context));
+
+	aevon_partial_merge(context, partial);
+	MemoryContextSwitchTo(outer);
+}
+
+/* The days of minutes that may have to be touched; how many they are. */
+static int
+note_days(AevonStore *store, AevonTouched *touched, const AevonWindowState *minutes, int count,
+		  int32 *days)
+{
+	int64		run = aevon_store_touched_run(store);
+	int			n = 0;
+
+	if (touched->run != run)
+		touched->mask = 0;
+	touched->run = run;
+	for (int i = 0; i < count; i++)
+	{
+		int32		day = (int32) aevon_window_of(minutes[i].window,
+												  aevon_tier_minutes(AEVON_TIER_1D));
+
+		if ((n > 0 && day == days[n - 1]) || is_noted(touched, day))
+			continue;
+		days[n++] = day;
+		if (run != 0)
+			note_day(touched, day);
+	}
+	return n;
+}
+
+static bool
+is_noted(const AevonTouched *touched, int32 day)
+{
+	int64		ago = (int64) touched->day - day;
+
+	return ago >= 0 && ago < 64 && (touched->mask >> ago & 1) != 0;
+}
+
+/* Those too long before the last one are not kept. */
+static void
+note_day(AevonTouched *touched, int32 day)
+{
+	int64		ago = (int64) touched->day - day;
+
+	if (touched->mask == 0 || ago <= -64)
+	{
+		touched->mask = 1;
+		touched->day = day;
+	}
+	else if (ago < 0)
+	{
+		touched->mask = touched->mask << -ago | 1;
+		touched->day = day;
+	}
+	else if (ago < 64)
+		touched->mask |= UINT64CONST(1) << ago;
 }

@@ -1,9 +1,10 @@
 /*
  * tiers.h
- *		Writing a series: its minutes, and what the coarser tiers take in of
- *		them.
+ *		Writing a series: its open minutes, and what closes of them.
  *
- * Layer 2.
+ * Minutes close when the open ones have become too many (aevon.open_minutes) or
+ * too large: then all but the newest, which mostly still grows, are merged into the
+ * closed rows of minutes and into the coarser tiers.  Layer 2.
  */
 #ifndef AEVON_TIERS_H
 #define AEVON_TIERS_H
@@ -11,27 +12,30 @@
 #include "postgres.h"
 
 #include "store.h"
+#include "windowset.h"
 
-/* A series that is in the store. */
 typedef struct AevonTiers
 {
-	int64		series_key;
-	int32		subject_key;
-	const AevonMeasure *measure;
-	bool		combination;	/* it has dimension values */
+	const AevonSeries *series;
+	const AevonMeasure *measure;	/* of the series */
+	bool		made;			/* result: it was not there */
 } AevonTiers;
 
 /*
- * Merge minutes, strictly ascending, into the series: into its minutes, those
- * that closed into its coarser tiers; and note its days for the next snapshot.
- * The number of rows written.  For writers, once per store and series.
- * Allocates in the current memory context.
+ * Merge minutes, strictly ascending, into a series, which is made if missing, and
+ * note its days for the next snapshot.  The number of rows written.  For writers,
+ * once per store and series.  Allocates in the current memory context.
  */
-extern int	aevon_tiers_add(AevonStore *store, const AevonTiers *series,
+extern int	aevon_tiers_add(AevonStore *store, AevonTiers *series,
 							const AevonWindowState *minutes, int count);
 
-/* Note the days of minutes, ascending, for the next snapshot. */
-extern void aevon_tiers_touch(AevonStore *store, int64 series_key,
-							  const AevonWindowState *minutes, int count);
+/*
+ * Put minutes, strictly ascending, in the place of what a series holds of them, and
+ * close all that are open.  The coarser windows of all that were written, which are
+ * added to *closed, are to be summed up again then.  The rest as above.
+ */
+extern int	aevon_tiers_replace(AevonStore *store, int64 series_key,
+								const AevonWindowState *minutes, int count,
+								AevonWindowSet *closed);
 
 #endif							/* AEVON_TIERS_H */

@@ -1,6 +1,7 @@
 /*
  * unpack.c
- *		aevon.unpack_bucket: the windows packed in one row, for the views.
+ *		aevon.unpack_bucket: the windows packed in one row; and
+ *		aevon.unpack_minutes: together with open minutes, for the views.
  */
 #include "postgres.h"
 
@@ -15,6 +16,7 @@
 #define COLUMNS 13
 
 PG_FUNCTION_INFO_V1(aevon_unpack_bucket);
+PG_FUNCTION_INFO_V1(aevon_unpack_minutes);
 
 static void put_entry(ReturnSetInfo *result, const AevonPackedEntry *entry, int64 unit);
 static void put_value(Datum *values, bool *nulls, int column, const AevonDecimal *value);
@@ -30,6 +32,28 @@ aevon_unpack_bucket(PG_FUNCTION_ARGS)
 	aevon_packed_decode(state, false, &packed);
 	for (int i = 0; i < packed.count; i++)
 		put_entry((ReturnSetInfo *) fcinfo->resultinfo, &packed.entries[i], unit);
+	return (Datum) 0;
+}
+
+Datum
+aevon_unpack_minutes(PG_FUNCTION_ARGS)
+{
+	int64		from = PG_ARGISNULL(2) ? PG_INT64_MIN : PG_GETARG_INT64(2);
+	int64		until = PG_ARGISNULL(3) ? PG_INT64_MAX : PG_GETARG_INT64(3);
+	AevonPackedReader open;
+	AevonPacked packed = {0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!PG_ARGISNULL(0))
+		aevon_packed_decode(PG_GETARG_BYTEA_PP(0), false, &packed);
+	if (!PG_ARGISNULL(1))
+	{
+		aevon_packed_open(PG_GETARG_BYTEA_PP(1), &open);
+		while (aevon_packed_next(&open, from, until))
+			aevon_packed_add(&packed, open.window, &open.partial);
+	}
+	for (int i = 0; i < packed.count; i++)
+		put_entry((ReturnSetInfo *) fcinfo->resultinfo, &packed.entries[i], AEVON_MINUTE);
 	return (Datum) 0;
 }
 

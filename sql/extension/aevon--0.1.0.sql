@@ -225,17 +225,23 @@ CREATE TABLE aevon.sweep_checkpoints (
 -- Series: subject_key is a principal_key, or minus a tenant_key for the
 -- whole tenant.
 CREATE SEQUENCE aevon.series_key_seq;
+CREATE SEQUENCE aevon.touched_run_seq;     -- one number for each run of snapshots
 CREATE TABLE aevon.series (
 	series_key  bigint NOT NULL,
 	measure_key integer NOT NULL,
 	tenant_key  integer NOT NULL,
 	subject_key integer NOT NULL,
 	dims_grouping integer NOT NULL,        -- bit i: dimension i, by name; 0: totals
+	made_xmax   bigint NOT NULL DEFAULT 0, -- cuts below it do not know the series
+	touched_mask bigint NOT NULL DEFAULT 0, -- bit i: day touched_day - i is in touched_days,
+	touched_run bigint NOT NULL DEFAULT 0, -- if no run of snapshots has come since this one
+	touched_day integer NOT NULL DEFAULT 0,
 	dims_digest bytea NOT NULL,
 	dims        jsonb NOT NULL,
-	made_xmax   bigint NOT NULL DEFAULT 0, -- cuts below it do not know the series
+	open_minutes bytea,                    -- what its buckets lack
 	PRIMARY KEY (series_key)
-);
+) WITH (fillfactor = 50, toast_tuple_target = 8160);
+ALTER TABLE aevon.series ALTER COLUMN open_minutes SET STORAGE main;
 CREATE UNIQUE INDEX series_subject
 	ON aevon.series (measure_key, tenant_key, dims_grouping, subject_key, dims_digest);
 
@@ -484,6 +490,19 @@ CREATE FUNCTION aevon.unpack_bucket(state bytea, window_minutes integer,
 REVOKE ALL ON FUNCTION aevon.unpack_bucket(bytea, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION aevon.unpack_bucket(bytea, integer) TO PUBLIC;
 
+-- The minutes of one row together with the open ones of its time; pure.
+CREATE FUNCTION aevon.unpack_minutes(state bytea, open_minutes bytea, first_window bigint,
+		next_window bigint,
+		OUT window_start timestamptz, OUT event_count bigint, OUT skipped bigint,
+		OUT sum numeric, OUT min numeric, OUT max numeric, OUT last numeric,
+		OUT first_ingested_at timestamptz, OUT last_ingested_at timestamptz,
+		OUT min_stamp bigint, OUT max_stamp bigint, OUT quantiles bytea, OUT "distinct" bytea)
+	RETURNS SETOF record
+	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 60
+	AS 'MODULE_PATHNAME', 'aevon_unpack_minutes';
+REVOKE ALL ON FUNCTION aevon.unpack_minutes(bytea, bytea, bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aevon.unpack_minutes(bytea, bytea, bigint, bigint) TO PUBLIC;
+
 -- The present: the machine's clock, or aevon.clock.
 CREATE FUNCTION aevon.clock() RETURNS timestamptz
 	LANGUAGE c STABLE PARALLEL SAFE
@@ -696,8 +715,13 @@ BEGIN ATOMIC
 		AND (r.tenant_key OPERATOR(pg_catalog.=) 0
 			OR r.tenant_key OPERATOR(pg_catalog.=) t.tenant_key)
 	LEFT JOIN aevon.principals p ON p.principal_key OPERATOR(pg_catalog.=) s.subject_key
-	JOIN aevon.buckets_1m b ON b.series_key OPERATOR(pg_catalog.=) s.series_key
-	CROSS JOIN LATERAL aevon.unpack_bucket(b.state, 1) u
+	LEFT JOIN LATERAL (
+		SELECT m.state, m.first_window,
+			pg_catalog.lead(m.first_window) OVER (ORDER BY m.first_window) AS next_window
+		FROM aevon.buckets_1m m
+		WHERE m.series_key OPERATOR(pg_catalog.=) s.series_key) b ON true
+	CROSS JOIN LATERAL aevon.unpack_minutes(b.state, s.open_minutes, b.first_window,
+		b.next_window) u
 	WHERE s.tenant_key OPERATOR(pg_catalog.=) ANY (readable);
 END;
 REVOKE ALL ON FUNCTION aevon.pre_aggregates_of(integer[]) FROM PUBLIC;
@@ -751,10 +775,8 @@ BEGIN ATOMIC
 		CROSS JOIN LATERAL (
 			SELECT d.state FROM aevon.buckets_1d d
 			WHERE d.series_key OPERATOR(pg_catalog.=) s.series_key
-			UNION ALL                   -- days lack what the last row of minutes holds
-			(SELECT m.state FROM aevon.buckets_1m m
-			WHERE m.series_key OPERATOR(pg_catalog.=) s.series_key
-			ORDER BY m.first_window DESC LIMIT 1)) b
+			UNION ALL                   -- days lack the open minutes
+			SELECT s.open_minutes WHERE s.open_minutes IS NOT NULL) b
 		CROSS JOIN LATERAL aevon.bucket_totals(b.state) u
 		WHERE s.measure_key OPERATOR(pg_catalog.=) r.measure_key
 			AND s.subject_key OPERATOR(pg_catalog.<) 0
@@ -1191,6 +1213,8 @@ COMMENT ON FUNCTION aevon.readable_tenants() IS
 'Keys and names of the tenants that the current user may read.';
 COMMENT ON FUNCTION aevon.unpack_bucket(bytea, integer) IS
 'The windows packed in one row of a bucket table, by time; quantiles and distinct are the sketches as they are stored. Pure: it sees nothing but its arguments. For the views.';
+COMMENT ON FUNCTION aevon.unpack_minutes(bytea, bytea, bigint, bigint) IS
+'The minutes of one row of aevon.buckets_1m, by time, together with those open minutes of its series that lie in [first_window, next_window); NULL: no row, no open minutes, no bound. Pure: it sees nothing but its arguments. For the view aevon.pre_aggregates.';
 COMMENT ON FUNCTION aevon.rule_status() IS
 'One row per rule version that the current user may see. For the view aevon.status.';
 COMMENT ON FUNCTION aevon.stat_sweeps() IS
@@ -1493,17 +1517,21 @@ COMMENT ON COLUMN aevon.series_counts.measure_key IS 'Key of the measure.';
 COMMENT ON COLUMN aevon.series_counts.tenant_key IS 'Key of the tenant.';
 COMMENT ON COLUMN aevon.series_counts.series_full IS 'Whether aevon.max_series_per_rule was reached: combinations of dimension values that the tenant had no series for then are folded together as __other__.';
 COMMENT ON COLUMN aevon.series.dims IS 'Dimension values; {} without dimensions.';
+COMMENT ON COLUMN aevon.series.touched_mask IS 'Which days are known to be in aevon.touched_days, so that sweeps need not look: bit i: touched_day - i.';
+COMMENT ON COLUMN aevon.series.touched_run IS 'Number of the run of snapshots after which touched_mask was noted; it means nothing after a later one.';
+COMMENT ON COLUMN aevon.series.touched_day IS 'The last day of touched_mask, in days since 2000-01-01.';
+COMMENT ON COLUMN aevon.series.open_minutes IS 'Minutes that wait to be merged into the series'' rows of aevon.buckets_1m, aevon.buckets_1h and aevon.buckets_1d, packed; NULL: none.';
 
-COMMENT ON TABLE aevon.buckets_1m IS 'Partial states of a series'' active minutes, many to a row. The view aevon.pre_aggregates shows them.';
+COMMENT ON TABLE aevon.buckets_1m IS 'Partial states of a series'' active minutes, many to a row, but for its open minutes. The view aevon.pre_aggregates shows them.';
 COMMENT ON COLUMN aevon.buckets_1m.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1m.first_window IS 'The row holds minutes from this one on, up to the next row''s: minutes since 2000-01-01 UTC; the least bigint in the first row of a series.';
 COMMENT ON COLUMN aevon.buckets_1m.state IS 'The packed minutes with their merged state; aevon.unpack_bucket shows it.';
-COMMENT ON TABLE aevon.buckets_1d IS 'Partial states of a series'' active days (UTC), many to a row, but for the minutes in its last row of aevon.buckets_1m.';
+COMMENT ON TABLE aevon.buckets_1d IS 'Partial states of a series'' active days (UTC), many to a row, but for its open minutes.';
 COMMENT ON COLUMN aevon.buckets_1d.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1d.first_window IS 'As in aevon.buckets_1m, in days.';
 COMMENT ON COLUMN aevon.buckets_1d.state IS 'The packed days with their merged state.';
 
-COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row; only of measures with quantiles or distinct counts, and not of a principal''s combinations of dimension values. They lack the minutes in the last row of aevon.buckets_1m.';
+COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row; only of measures with quantiles or distinct counts, and not of a principal''s combinations of dimension values. They lack the series'' open minutes.';
 COMMENT ON COLUMN aevon.buckets_1h.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1h.first_window IS 'As in aevon.buckets_1m, in hours.';
 COMMENT ON COLUMN aevon.buckets_1h.state IS 'The packed hours with their merged state.';

@@ -28,7 +28,8 @@ sub run_regress_files
 	}
 	plan skip_all => "no $arg{files}" if !@names;
 
-	my $node = aevon_node($arg{name}, quiet => 1);
+	# few events of a series: even so its minutes shall close
+	my $node = aevon_node($arg{name}, quiet => 1, conf => "aevon.open_minutes = 3\n");
 	my $output = "$PostgreSQL::Test::Utils::log_path/$arg{name}";
 	mkdir $output;
 

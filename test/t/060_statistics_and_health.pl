@@ -153,8 +153,8 @@ sub worker_is_watched
 	$node->safe_psql('postgres', <<'EOQ');
 		CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql
 			AS $$ BEGIN RAISE EXCEPTION 'of tenant acme' USING ERRCODE = '53100'; END $$;
-		CREATE TRIGGER fail BEFORE INSERT ON aevon.buckets_1m FOR EACH ROW EXECUTE FUNCTION public.fail();
-		CREATE TRIGGER fail_too BEFORE UPDATE ON aevon.buckets_1m FOR EACH ROW EXECUTE FUNCTION public.fail();
+		CREATE TRIGGER fail BEFORE INSERT ON aevon.series FOR EACH ROW EXECUTE FUNCTION public.fail();
+		CREATE TRIGGER fail_too BEFORE UPDATE ON aevon.series FOR EACH ROW EXECUTE FUNCTION public.fail();
 		CREATE ROLE scraper IN ROLE pg_monitor;
 EOQ
 	ingest_orders($node, 'postgres', 601, 1200);

@@ -64,6 +64,7 @@ autovacuum_naptime = 1s
 aevon.sweep_interval = '300ms'
 aevon.tail_target_events = 200
 aevon.sweep_batch_events = 150
+aevon.open_minutes = 4
 aevon.max_series_per_rule = 60
 CONF
 }
