@@ -14,7 +14,8 @@ bench_storage() {
 	stored=$(sql -c "SELECT count(*) FROM ancestor.events")
 	own_log=$(bytes_of '^event_(log|keys)')
 	own_buckets=$(bytes_of '^(buckets_1.|series)$')
-	own_minutes=$(sql -c "SELECT count(*) FROM aevon.buckets_1m b, aevon.unpack_bucket(b.state, 1)")
+	own_minutes=$(sql -c "SELECT (SELECT count(*) FROM aevon.buckets_1m b, aevon.unpack_bucket(b.state, 1))
+		+ (SELECT count(*) FROM aevon.series s, aevon.unpack_bucket(s.open_minutes, 1))")
 	log=$(sql -c "SELECT pg_total_relation_size('ancestor.events')")
 	# one rule of four is there
 	buckets=$(sql -c "SELECT 4 * pg_total_relation_size('ancestor.buckets')")
