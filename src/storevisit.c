@@ -26,14 +26,20 @@ typedef struct OpenRow
 	OpenWindow	windows[FLEXIBLE_ARRAY_MEMBER];
 } OpenRow;
 
+/* What the rows of a tier are visited for. */
+typedef struct RowVisit
+{
+	const AevonVisit *visit;
+	OpenRow    *open;			/* NULL: nothing is to be divided alike */
+	AevonStateVisitor visitor;
+	void	   *context;
+} RowVisit;
+
+static void visit_row(void *context, int64 first_window, const bytea *state);
 static bool may_divide(const AevonVisit *visit);
 static OpenRow *read_open_row(AevonStore *store, const AevonVisit *visit);
 static void open_windows(AevonPackedReader *row, const AevonVisit *visit, OpenRow *open);
 static OpenWindow *find_open(OpenRow *open, int64 window);
-static void visit_tier(AevonStore *store, const AevonVisit *visit, OpenRow *open,
-					   AevonStateVisitor visitor, void *context);
-static void visit_row(const bytea *state, const AevonVisit *visit, OpenRow *open,
-					  AevonStateVisitor visitor, void *context);
 static bool is_taken_whole(const AevonVisit *visit, int64 first, int64 last);
 static bool any_divided(const OpenRow *open, int64 first, int64 last);
 static bool is_cut(const AevonVisit *visit, AevonSpan *span, int64 window);
@@ -43,6 +49,7 @@ void
 aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor visitor,
 				  void *context)
 {
+	RowVisit	rows = {visit, NULL, visitor, context};
 	MemoryContext outer;
 	OpenRow    *open;
 
@@ -54,7 +61,9 @@ aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor 
 	outer = MemoryContextSwitchTo(store->opening);
 	open = read_open_row(store, visit);
 	MemoryContextSwitchTo(outer);
-	visit_tier(store, visit, may_divide(visit) ? open : NULL, visitor, context);
+	if (may_divide(visit))
+		rows.open = open;
+	aevon_store_visit_rows(store, visit, visit_row, &rows);
 	for (int i = 0; open != NULL && i < open->count; i++)
 	{
 		OpenWindow *window = &open->windows[i];
@@ -68,8 +77,10 @@ void
 aevon_store_visit_closed(AevonStore *store, const AevonVisit *visit, AevonStateVisitor visitor,
 						 void *context)
 {
+	RowVisit	rows = {visit, NULL, visitor, context};
+
 	if (visit->from < visit->until)
-		visit_tier(store, visit, NULL, visitor, context);
+		aevon_store_visit_rows(store, visit, visit_row, &rows);
 }
 
 void
@@ -77,8 +88,10 @@ aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit, AevonRowVisit
 					   void *context)
 {
 	AevonStoreTable *table = aevon_storetable_tier(store, visit->tier);
-	bool		found = aevon_storetable_find_row(store, table, visit->series_key, visit->until - 1);
+	bool		found;
 
+	/* backwards, so that the row that covers `from` is simply the last */
+	found = aevon_storetable_find_row(store, table, visit->series_key, visit->until - 1);
 	while (found)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
@@ -93,34 +106,12 @@ aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit, AevonRowVisit
 	}
 }
 
-/* The rows of a tier that may hold windows of the visit. */
+/* A visitor of rows: give their states. */
 static void
-visit_tier(AevonStore *store, const AevonVisit *visit, OpenRow *open,
-		   AevonStateVisitor visitor, void *context)
+visit_row(void *context, int64 first_window, const bytea *state)
 {
-	AevonStoreTable *table = aevon_storetable_tier(store, visit->tier);
-	bool		found;
-
-	/* backwards, so that the row that covers `from` is simply the last */
-	found = aevon_storetable_find_row(store, table, visit->series_key, visit->until - 1);
-	while (found)
-	{
-		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
-
-		CHECK_FOR_INTERRUPTS();
-		visit_row(aevon_storetable_state(table), visit, open, visitor, context);
-		MemoryContextSwitchTo(outer);
-		MemoryContextReset(store->scratch);
-		if (aevon_storetable_first_window(table) <= visit->from)
-			break;
-		found = aevon_storetable_next(store, table, BackwardScanDirection);
-	}
-}
-
-static void
-visit_row(const bytea *state, const AevonVisit *visit, OpenRow *open,
-		  AevonStateVisitor visitor, void *context)
-{
+	const RowVisit *rows = context;
+	const AevonVisit *visit = rows->visit;
 	AevonPackedReader row;
 	AevonSpan	span = {0, 0};
 
@@ -129,15 +120,15 @@ visit_row(const bytea *state, const AevonVisit *visit, OpenRow *open,
 		row.merged.min_ingested > visit->as_of)
 		return;
 	if (row.merged.max_ingested <= visit->as_of && is_taken_whole(visit, row.first, row.last) &&
-		!any_divided(open, row.first, row.last))
+		!any_divided(rows->open, row.first, row.last))
 	{
-		visitor(context, row.first, &row.merged);
+		rows->visitor(rows->context, row.first, &row.merged);
 		return;
 	}
 
 	while (aevon_packed_next(&row, visit->from, visit->until))
 	{
-		OpenWindow *window = find_open(open, row.window);
+		OpenWindow *window = find_open(rows->open, row.window);
 		bool		whole = row.partial.max_ingested <= visit->as_of;
 
 		if (row.partial.min_ingested > visit->as_of || is_except(visit, row.window, row.window))
@@ -149,7 +140,7 @@ visit_row(const bytea *state, const AevonVisit *visit, OpenRow *open,
 			window->divided |= !whole;
 			whole = !window->divided;
 		}
-		visitor(context, row.window, whole ? &row.partial : NULL);
+		rows->visitor(rows->context, row.window, whole ? &row.partial : NULL);
 	}
 }
 
