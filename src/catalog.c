@@ -20,7 +20,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "refetch.h"
-#include "shmem.h"
+#include "workernotes.h"
 
 #define MAX_PARAMETERS 16
 
@@ -171,7 +171,7 @@ aevon_catalog_bump_generation(void)
 {
 	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_BUMP_GENERATION, NULL, NULL, false);
-	aevon_shmem_note_change();
+	aevon_workernotes_change();
 	aevon_catalog_finish();
 }
 

@@ -10,26 +10,11 @@
 #define AEVON_COMPARE_H
 
 #include "postgres.h"
-#include "utils/jsonb.h"
 
-#include "bucket.h"
+#include "difference.h"
 #include "recount.h"
 #include "rule.h"
 #include "store.h"
-
-/* One window, or a row of windows, that is not what it must be. */
-typedef struct AevonDifference
-{
-	AevonTier	tier;
-	const char *what;			/* "bucket_1m", "bucket_1h" or "bucket_1d" */
-	int64		series_key;		/* 0: there is no such series */
-	bool		unreadable;		/* a row without any readable window */
-	TimestampTz window_start;	/* unless unreadable */
-	Jsonb	   *stored;			/* NULL: nothing */
-	Jsonb	   *recomputed;		/* NULL: nothing */
-} AevonDifference;
-
-typedef void (*AevonDifferenceVisitor) (void *context, const AevonDifference *difference);
 
 /*
  * Compare the series of a subject's totals, which may be missing; the number of
@@ -51,32 +36,8 @@ extern void aevon_compare_rewrite(const AevonMeasure *measure, const AevonRecoun
 								  Datum groupings);
 
 /*
- * The steps of both, for those who recount otherwise.  Times are in minutes
- * (bucket.h), whole days, from AEVON_COMPARE_FIRST on, AEVON_COMPARE_PIECE of
- * them at a time; AEVON_COMPARE_NONE: there is nothing.
+ * Steps of both, for those who recount otherwise.
  */
-#define AEVON_COMPARE_DAY 1440
-#define AEVON_COMPARE_PIECE (31 * AEVON_COMPARE_DAY)
-#define AEVON_COMPARE_FIRST \
-	(MIN_TIMESTAMP / AEVON_MINUTE / AEVON_COMPARE_DAY * AEVON_COMPARE_DAY)
-#define AEVON_COMPARE_END \
-	(END_TIMESTAMP / AEVON_MINUTE / AEVON_COMPARE_DAY * AEVON_COMPARE_DAY)
-#define AEVON_COMPARE_NONE PG_INT64_MAX
-
-typedef struct AevonComparison
-{
-	AevonStore *store;
-	const AevonMeasure *measure;
-	int32		subject_key;	/* of the series, as in aevon.series */
-	const AevonDims *dims;		/* of the series; NULL: totals */
-	int64		series_key;		/* 0: there is none */
-	AevonDifferenceVisitor visitor;
-	void	   *context;
-	int64		found;
-} AevonComparison;
-
-/* Each row by itself: readable, in its place, and its merged state right. */
-extern void aevon_compare_rows(AevonComparison *state);
 
 /*
  * What is stored of the minutes [from, until) against a recount of them.

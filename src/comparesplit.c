@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "comparerows.h"
 #include "comparesplit.h"
 #include "split.h"
 
@@ -167,7 +168,7 @@ check_stored(Splitting *state)
 		CHECK_FOR_INTERRUPTS();
 		state->comparison.series_key = stored->series_key;
 		state->comparison.dims = stored->dims;
-		aevon_compare_rows(&state->comparison);
+		aevon_comparerows_check(&state->comparison);
 		stored->next = aevon_compare_next_stored(&state->comparison, AEVON_COMPARE_FIRST);
 	}
 	return next_stored(state);

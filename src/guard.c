@@ -30,7 +30,7 @@
 #include "guard.h"
 #include "guc.h"
 #include "log.h"
-#include "shmem.h"
+#include "workernotes.h"
 
 /* The row of aevon.installation. */
 typedef struct Installation
@@ -291,7 +291,7 @@ write_first_row(void)
 		bool		nulls[Natts_installation] = {false};
 
 		aevon_dictionary_insert_frozen(relation, values, nulls);
-		aevon_shmem_note_change();
+		aevon_workernotes_change();
 	}
 	UnlockDatabaseObject(RelationRelationId, RelationGetRelid(relation), 1, ExclusiveLock);
 	table_close(relation, NoLock);

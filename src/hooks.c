@@ -20,6 +20,7 @@
 
 #include "hooks.h"
 #include "shmem.h"
+#include "workernotes.h"
 
 /* A command on a database, and how it uses it. */
 typedef struct DatabaseCommand
@@ -58,7 +59,7 @@ watch_objects(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 		next_object_access(access, class_id, object_id, sub_id, argument);
 	if (class_id == ExtensionRelationId &&
 		(access == OAT_POST_CREATE || access == OAT_DROP))
-		aevon_shmem_note_change();
+		aevon_workernotes_change();
 }
 
 static void
@@ -78,13 +79,13 @@ watch_utility(PlannedStmt *statement, const char *source, bool read_only,
 		return;
 	}
 
-	aevon_shmem_note_databases();
+	aevon_workernotes_databases();
 	if (command.database != NULL)
 		database = get_database_oid(command.database, true);
 	PG_TRY();
 	{
 		if (OidIsValid(database) && may_command(&command, database))
-			aevon_shmem_hold(database);
+			aevon_workernotes_hold(database);
 		next(statement, source, read_only, context, parameters, environment,
 			 destination, completion);
 	}

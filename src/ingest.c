@@ -19,7 +19,7 @@
 #include "guc.h"
 #include "intake.h"
 #include "outcome.h"
-#include "shmem.h"
+#include "workernotes.h"
 
 static const char *ingest_event(const AevonEvent *event);
 static AevonIntakeItem *read_batch(AevonIntake *intake, const char *tenant,
@@ -98,7 +98,7 @@ ingest_event(const AevonEvent *event)
 		aevon_event_conflict(event, outcome, &problem);
 		aevon_error_raise(&problem);
 	}
-	aevon_shmem_note_ingested(1);
+	aevon_workernotes_ingested(1);
 	return "accepted";
 }
 

@@ -17,7 +17,7 @@
 #include "guc.h"
 #include "intake.h"
 #include "outcome.h"
-#include "shmem.h"
+#include "workernotes.h"
 
 static void append_items(AevonIntake *intake, AevonIntakeItem *items, int count);
 static void note_outcome(AevonIntake *intake, AevonIntakeItem *item, AevonOutcome outcome);
@@ -93,7 +93,7 @@ aevon_intake_result(const AevonIntake *intake, FunctionCallInfo fcinfo)
 	bool		nulls[3] = {false, false, false};
 
 	if (intake->accepted > 0)
-		aevon_shmem_note_ingested(intake->accepted);
+		aevon_workernotes_ingested(intake->accepted);
 	InitMaterializedSRF(fcinfo, 0);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	return (Datum) 0;

@@ -7,7 +7,6 @@
 
 #include <signal.h>
 
-#include "access/xact.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -48,15 +47,6 @@ typedef struct SharedArea
 	SharedSlot	slots[FLEXIBLE_ARRAY_MEMBER];
 } SharedArea;
 
-/* What the transaction has noted, to be told when it commits. */
-typedef struct PendingNotes
-{
-	int64		ingested;
-	int64		swept;
-	bool		change;
-	bool		databases;
-} PendingNotes;
-
 typedef enum Leaving
 {
 	LEAVING_BY_ACCIDENT,
@@ -69,8 +59,6 @@ static shmem_request_hook_type previous_request_hook = NULL;
 static shmem_startup_hook_type previous_startup_hook = NULL;
 
 /* of any backend */
-static PendingNotes pending;
-static bool callbacks_registered = false;
 static bool holding = false;
 
 /* of a worker */
@@ -82,12 +70,6 @@ static bool error_noted = false;
 static void request_memory(void);
 static void start_up(void);
 static Size area_size(void);
-static void register_callbacks(void);
-static void end_transaction(XactEvent event, void *argument);
-static void tell_notes(void);
-static void tell_change(void);
-static void move_tail(int64 ingested, int64 swept);
-static void exit_backend(int code, Datum argument);
 static bool worker_has_left(Oid database, bool impatient);
 static bool held(Oid database);
 static SharedSlot *slot_of(Oid database);
@@ -118,31 +100,57 @@ aevon_shmem_available(void)
 }
 
 void
-aevon_shmem_note_ingested(int64 n)
+aevon_shmem_tell_change(void)
 {
-	register_callbacks();
-	pending.ingested += n;
+	SharedSlot *slot;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	slot = take_slot(MyDatabaseId);
+	if (slot != NULL)
+	{
+		if (slot->seen.state == AEVON_WORKER_ABSENT)
+			enter_state(slot, AEVON_WORKER_WAITING);
+		slot->seen.due_at = GetCurrentTimestamp();
+		wake(slot, AEVON_WISH_CHECK);
+	}
+	else
+	{
+		shared->news |= AEVON_NEWS_NO_SLOT;
+		wake_launcher();
+	}
+	LWLockRelease(shared->lock);
 }
 
 void
-aevon_shmem_note_swept(int64 n)
+aevon_shmem_tell_databases(void)
 {
-	register_callbacks();
-	pending.swept += n;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->news |= AEVON_NEWS_DATABASES;
+	wake_launcher();
+	LWLockRelease(shared->lock);
 }
 
 void
-aevon_shmem_note_change(void)
+aevon_shmem_move_tail(int64 ingested, int64 swept)
 {
-	register_callbacks();
-	pending.change = true;
-}
+	SharedSlot *slot = cached_slot();
+	uint64		before;
+	uint64		after;
 
-void
-aevon_shmem_note_databases(void)
-{
-	register_callbacks();
-	pending.databases = true;
+	if (slot == NULL)
+		return;
+	before = pg_atomic_read_u64(&slot->tail);
+	do
+		after = Max((int64) before + ingested - swept, 0);
+	while (!pg_atomic_compare_exchange_u64(&slot->tail, &before, after));
+
+	if ((int64) before < aevon_tail_target_events &&
+		(int64) after >= aevon_tail_target_events)
+	{
+		LWLockAcquire(shared->lock, LW_SHARED);
+		wake(slot, AEVON_WISH_SWEEP);
+		LWLockRelease(shared->lock);
+	}
 }
 
 void
@@ -151,9 +159,6 @@ aevon_shmem_hold(Oid database)
 	TimestampTz start;
 	long		waited = 0;
 
-	if (shared == NULL)
-		return;
-	register_callbacks();
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->holds[MyBackendId - 1] = database;
 	holding = true;
@@ -450,103 +455,6 @@ area_size(void)
 	return add_size(offsetof(SharedArea, slots),
 					add_size(mul_size(aevon_max_databases, sizeof(SharedSlot)),
 							 mul_size(MaxBackends, sizeof(Oid))));
-}
-
-static void
-register_callbacks(void)
-{
-	if (callbacks_registered || shared == NULL)
-		return;
-	RegisterXactCallback(end_transaction, NULL);
-	before_shmem_exit(exit_backend, (Datum) 0);
-	callbacks_registered = true;
-}
-
-static void
-end_transaction(XactEvent event, void *argument)
-{
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PREPARE:
-			tell_notes();
-			break;
-		case XACT_EVENT_ABORT:
-			break;
-		default:
-			return;
-	}
-	memset(&pending, 0, sizeof(pending));
-	aevon_shmem_release();
-}
-
-static void
-tell_notes(void)
-{
-	if (pending.ingested != 0 || pending.swept != 0)
-		move_tail(pending.ingested, pending.swept);
-	if (pending.change)
-		tell_change();
-	if (pending.databases)
-	{
-		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-		shared->news |= AEVON_NEWS_DATABASES;
-		wake_launcher();
-		LWLockRelease(shared->lock);
-	}
-}
-
-/* Have somebody look at this database: its worker, or a new one. */
-static void
-tell_change(void)
-{
-	SharedSlot *slot;
-
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	slot = take_slot(MyDatabaseId);
-	if (slot != NULL)
-	{
-		if (slot->seen.state == AEVON_WORKER_ABSENT)
-			enter_state(slot, AEVON_WORKER_WAITING);
-		slot->seen.due_at = GetCurrentTimestamp();
-		wake(slot, AEVON_WISH_CHECK);
-	}
-	else
-	{
-		shared->news |= AEVON_NEWS_NO_SLOT;
-		wake_launcher();
-	}
-	LWLockRelease(shared->lock);
-}
-
-static void
-move_tail(int64 ingested, int64 swept)
-{
-	SharedSlot *slot = cached_slot();
-	uint64		before;
-	uint64		after;
-
-	if (slot == NULL)
-		return;
-	before = pg_atomic_read_u64(&slot->tail);
-	do
-		after = Max((int64) before + ingested - swept, 0);
-	while (!pg_atomic_compare_exchange_u64(&slot->tail, &before, after));
-
-	if ((int64) before < aevon_tail_target_events &&
-		(int64) after >= aevon_tail_target_events)
-	{
-		LWLockAcquire(shared->lock, LW_SHARED);
-		wake(slot, AEVON_WISH_SWEEP);
-		LWLockRelease(shared->lock);
-	}
-}
-
-/* A backend that ends in the midst of a command leaves no hold behind. */
-static void
-exit_backend(int code, Datum argument)
-{
-	aevon_shmem_release();
 }
 
 /* Has the worker of a database gone?  If not, ask it to, or make it. */

@@ -79,33 +79,16 @@ extern bool aevon_shmem_available(void);
  * For backends.
  */
 
-/*
- * Note that this transaction ingested n events.  When it commits (or is
- * prepared) they are added to the database's tail figure, and the worker is
- * woken if that passed aevon.tail_target_events.  Subtransactions' rollbacks
- * may leave the figure too high: it is a hint.
- */
-extern void aevon_shmem_note_ingested(int64 n);
+/* n events entered the log, or left the tail; wakes the worker when there are enough. */
+extern void aevon_shmem_move_tail(int64 ingested, int64 swept);
 
-/* This transaction's sweep moved the cut: at commit n events leave the tail. */
-extern void aevon_shmem_note_swept(int64 n);
+/* Have somebody look at this database: its worker, or a new one. */
+extern void aevon_shmem_tell_change(void);
 
-/*
- * Something changed that this database's worker should see when the
- * transaction commits: the extension, a rule, the installation row.
- */
-extern void aevon_shmem_note_change(void);
+/* The list of databases has changed. */
+extern void aevon_shmem_tell_databases(void);
 
-/* The list of databases changes when the transaction commits. */
-extern void aevon_shmem_note_databases(void);
-
-/*
- * Keep the worker of a database away until the transaction ends, and wait
- * until it is gone, or for ten seconds at most.  It is asked first, by
- * AEVON_WISH_LEAVE and by cancelling what it does; after a second it is
- * terminated.  A later call replaces an earlier one.  Interruptible; after an
- * error the caller calls aevon_shmem_release.
- */
+/* As aevon_workernotes_hold, until aevon_shmem_release. */
 extern void aevon_shmem_hold(Oid database);
 extern void aevon_shmem_release(void);
 

@@ -38,9 +38,9 @@
 #include "guc.h"
 #include "log.h"
 #include "rule.h"
-#include "shmem.h"
 #include "stats.h"
 #include "sweep.h"
+#include "workernotes.h"
 
 /* Measures with the same cut, swept together. */
 typedef struct Batch
@@ -151,7 +151,7 @@ aevon_sweep_run(int64 max_events, bool by_worker, AevonSweepResult *result)
 		if (!IsTransactionBlock())
 			aevon_rule_switch_versions();
 		SPI_finish();
-		aevon_shmem_note_swept(result->event_count);
+		aevon_workernotes_swept(result->event_count);
 	}
 	aevon_access_leave(&access);
 }

@@ -24,8 +24,8 @@
 #include "guard.h"
 #include "guc.h"
 #include "identity.h"
-#include "shmem.h"
 #include "stats.h"
+#include "workernotes.h"
 
 #define MAX_REASON 1000			/* characters */
 
@@ -66,7 +66,7 @@ aevon_void_sql(PG_FUNCTION_ARGS)
 	inserted = insert_void(&voiding);
 	aevon_access_leave(&access);
 	if (inserted)
-		aevon_shmem_note_ingested(1);
+		aevon_workernotes_ingested(1);
 	PG_RETURN_TEXT_P(cstring_to_text(inserted ? "voided" : "duplicate"));
 }
 

@@ -45,6 +45,7 @@
 #include "stats.h"
 #include "sweep.h"
 #include "worker.h"
+#include "workernotes.h"
 
 #define LOCK_TIMEOUT "5s"		/* for each lock a sweep needs */
 #define TURN_MS 10000			/* shortest turn while a backlog is left */
@@ -281,7 +282,7 @@ sweep_batch(Worker *worker)
 
 	/* all events noted so far are swept: what the figure says else is wrong */
 	if (!worker->result.more && tail > worker->result.event_count)
-		aevon_shmem_note_swept(tail - worker->result.event_count);
+		aevon_workernotes_swept(tail - worker->result.event_count);
 }
 
 static void
