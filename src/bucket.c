@@ -396,6 +396,7 @@ merge_values(AevonPartial *into, const AevonPartial *from)
 static void
 decode_entries(AevonPacked *out, AevonPackedReader *row)
 {
+	const char *entries = row->at;
 	int64		window = row->window;
 	bool		ordered = true;
 	AevonQuantiles *views;
@@ -406,8 +407,12 @@ decode_entries(AevonPacked *out, AevonPackedReader *row)
 	for (int i = 0; i < out->count; i++)
 	{
 		AevonPackedEntry *entry = &out->entries[i];
+		const char *at = row->at;
 		int64		gap = get_gap(&row->at, row->end, row->open);
 
+		/* whoever appends to the row goes by these */
+		if ((i == 0 && gap != 0) || (i == out->count - 1 && at - entries != row->before))
+			aevon_varint_corrupted();
 		window += gap;
 		ordered &= gap > 0 || i == 0;
 		entry->window = window;
@@ -415,6 +420,8 @@ decode_entries(AevonPacked *out, AevonPackedReader *row)
 		decode_partial(&row->at, row->end, &entry->partial, &out->merged, &views[i]);
 		entry->length = (int) (row->at - entry->bytes);
 	}
+	if (row->at != row->end)
+		aevon_varint_corrupted();
 	if (out->count == 1)
 	{
 		/* among others it is to be written with its own */
