@@ -483,6 +483,7 @@ recount_of(const Correcting *state, const Target *target)
 		.subject_key = target->subject_key,
 		.since = target->minute * AEVON_MINUTE,
 		.until = (target->minute + 1) * AEVON_MINUTE,
+		.beside = true,
 	};
 
 	return recount;

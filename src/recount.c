@@ -9,6 +9,7 @@
 #include "fold.h"
 #include "recount.h"
 
+static void go_beside(const AevonRecount *recount);
 static bool is_known(const AevonRecount *recount, int64 stamp, TimestampTz at);
 
 void
@@ -49,6 +50,8 @@ aevon_recount_minutes(const AevonRecount *recount, const AevonMeasure *measure,
 AevonLogScan *
 aevon_recount_scan(const AevonRecount *recount)
 {
+	if (recount->beside)
+		go_beside(recount);
 	if (recount->subject_key > 0)
 		return aevon_log_scan_principal(recount->snapshot, recount->subject_key,
 										recount->since, recount->until);
@@ -60,13 +63,32 @@ AevonStanding
 aevon_recount_standing(const AevonRecount *recount, const AevonLogRow *row)
 {
 	AevonVoid	found;
+	bool		is_void;
 
 	if (!is_known(recount, row->stamp, row->ingested_at))
 		return AEVON_STANDS_OUTSIDE;
-	if (aevon_voids_find(recount->voids, row, &found) &&
-		is_known(recount, found.stamp, found.voided_at))
+	if (recount->beside)
+		is_void = aevon_voids_find_beside(recount->voids, row, &found);
+	else
+		is_void = aevon_voids_find(recount->voids, row, &found);
+	if (is_void && is_known(recount, found.stamp, found.voided_at))
 		return AEVON_STANDS_VOIDED;
 	return AEVON_STANDS_COUNTED;
+}
+
+static void
+go_beside(const AevonRecount *recount)
+{
+	AevonVoidRange range = {
+		AEVON_VOIDS_OF_TENANT_BY_TIME, recount->tenant_key, recount->since, recount->until
+	};
+
+	if (recount->subject_key > 0)
+	{
+		range.order = AEVON_VOIDS_OF_PRINCIPAL_BY_TIME;
+		range.key = recount->subject_key;
+	}
+	aevon_voids_go_beside(recount->voids, &range);
 }
 
 static bool

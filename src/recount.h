@@ -31,6 +31,9 @@ typedef struct AevonRecount
 	const TimestampTz *known_before;	/* leave out what was ingested, or
 										 * voided, at or after it; NULL:
 										 * nothing */
+	bool		beside;			/* go along the voids beside the events,
+								 * rather than look up each event's: quick,
+								 * but it trusts the times that voids say */
 } AevonRecount;
 
 /*

@@ -30,7 +30,8 @@ struct AevonVoids
 	IndexScanDesc scan;			/* by it */
 	TupleTableSlot *slot;
 	AevonVoidRange beside;		/* what is gone along: */
-	Relation	time_index;		/* NULL: nothing was yet */
+	Relation	time_index;		/* of time_order; NULL: nothing was yet */
+	AevonVoidOrder time_order;
 	IndexScanDesc time_scan;
 	TupleTableSlot *time_slot;
 	bool		begun;
@@ -57,6 +58,7 @@ static const struct
 
 static int	make_keys(const AevonVoidRange *range, ScanKey keys);
 static void begin_beside(AevonVoids *voids);
+static void end_beside(AevonVoids *voids);
 static void advance_beside(AevonVoids *voids);
 static bool is_of(TupleTableSlot *slot, const AevonLogRow *row);
 static bool any_visible(Relation heap, Snapshot snapshot, int32 tenant_key);
@@ -88,12 +90,7 @@ aevon_voids_close(AevonVoids *voids)
 {
 	if (voids == NULL)
 		return;
-	if (voids->time_index != NULL)
-	{
-		index_endscan(voids->time_scan);
-		ExecDropSingleTupleTableSlot(voids->time_slot);
-		index_close(voids->time_index, AccessShareLock);
-	}
+	end_beside(voids);
 	index_endscan(voids->scan);
 	ExecDropSingleTupleTableSlot(voids->slot);
 	index_close(voids->key, AccessShareLock);
@@ -221,8 +218,11 @@ begin_beside(AevonVoids *voids)
 	ScanKeyData keys[3];
 	int			nkeys = make_keys(&voids->beside, keys);
 
+	if (voids->time_index != NULL && voids->time_order != voids->beside.order)
+		end_beside(voids);
 	if (voids->time_index == NULL)
 	{
+		voids->time_order = voids->beside.order;
 		voids->time_index = index_open(aevon_catalog_oid(orders[voids->beside.order].index),
 									   AccessShareLock);
 		voids->time_slot = table_slot_create(voids->heap, NULL);
@@ -233,6 +233,17 @@ begin_beside(AevonVoids *voids)
 	voids->begun = true;
 	voids->exhausted = false;
 	advance_beside(voids);
+}
+
+static void
+end_beside(AevonVoids *voids)
+{
+	if (voids->time_index == NULL)
+		return;
+	index_endscan(voids->time_scan);
+	ExecDropSingleTupleTableSlot(voids->time_slot);
+	index_close(voids->time_index, AccessShareLock);
+	voids->time_index = NULL;
 }
 
 static void

@@ -76,7 +76,7 @@ extern void aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range,
  * Go along a range by time, beside a scan of the same subject's events by
  * time: for its rows, in its order, aevon_voids_find_beside is what
  * aevon_voids_find is, but looks up only events at whose microsecond one was
- * voided.  The order is the same each time the same `voids` goes along one.
+ * voided.
  */
 extern void aevon_voids_go_beside(AevonVoids *voids, const AevonVoidRange *range);
 extern bool aevon_voids_find_beside(AevonVoids *voids, const AevonLogRow *row, AevonVoid *found);
