@@ -166,7 +166,7 @@ aevon_groups_fold(AevonGroups *groups, AevonLogRow *row)
 		key.dims = measure->dimension_count == 0 ? NULL :
 			aevon_dims_of_event(groups->dims, measure, row);
 		group = groups->latest[i];
-		if (group == NULL || !aevon_group_is(group, &key))
+		if (group == NULL || !aevon_foldkey_equal(&group->key, &key))
 			group = groups->latest[i] = aevon_grouptable_find(groups->table, &key,
 															  row->tenant_key);
 		MemoryContextSwitchTo(groups->work);

@@ -2,8 +2,8 @@
  * grouptable.c
  *		Groups of events, kept in the order in which they were made.
  *
- * There are many, and each is looked for at random: what finds one is eight
- * bytes long, and nothing but these moves when the table grows.
+ * There are many, and each is looked for at random: what finds one is short,
+ * and nothing but these moves when the table grows.
  */
 #include "postgres.h"
 
@@ -20,28 +20,10 @@
 
 typedef struct Finding
 {
+	const AevonFoldKey *key;	/* the first member of a group */
 	uint32		hash;
-	uint32		number;			/* of the group, from 1; 0: free */
+	char		status;			/* of simplehash.h */
 } Finding;
-
-struct AevonGroupTable
-{
-	MemoryContext context;
-	int			count;
-	int			chunk_capacity;
-	AevonFoldGroup **chunks;
-	uint32		mask;			/* findings, less one */
-	Finding    *findings;
-};
-
-static AevonFoldGroup *add_group(AevonGroupTable *table, const AevonFoldKey *key);
-static void grow_findings(AevonGroupTable *table);
-
-static inline AevonFoldGroup *
-group_at(const AevonGroupTable *table, int number)
-{
-	return &table->chunks[number >> CHUNK_BITS][number & (CHUNK_GROUPS - 1)];
-}
 
 static inline uint32
 hash_key(const AevonFoldKey *key)
@@ -54,6 +36,36 @@ hash_key(const AevonFoldKey *key)
 	return (uint32) ((mixed ^ mixed >> 29) * UINT64CONST(0x94d049bb133111eb) >> 32);
 }
 
+#define SH_PREFIX findings
+#define SH_ELEMENT_TYPE Finding
+#define SH_KEY_TYPE const AevonFoldKey *
+#define SH_KEY key
+#define SH_HASH_KEY(table, key) hash_key(key)
+#define SH_EQUAL(table, a, b) aevon_foldkey_equal(a, b)
+#define SH_STORE_HASH
+#define SH_GET_HASH(table, finding) (finding)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+struct AevonGroupTable
+{
+	MemoryContext context;
+	int			count;
+	int			chunk_capacity;
+	AevonFoldGroup **chunks;
+	findings_hash *findings;
+};
+
+static AevonFoldGroup *add_group(AevonGroupTable *table, const AevonFoldKey *key);
+
+static inline AevonFoldGroup *
+group_at(const AevonGroupTable *table, int number)
+{
+	return &table->chunks[number >> CHUNK_BITS][number & (CHUNK_GROUPS - 1)];
+}
+
 AevonGroupTable *
 aevon_grouptable_create(void)
 {
@@ -62,33 +74,22 @@ aevon_grouptable_create(void)
 	table->context = CurrentMemoryContext;
 	table->chunk_capacity = FIRST_CHUNKS;
 	table->chunks = palloc(FIRST_CHUNKS * sizeof(AevonFoldGroup *));
-	table->mask = FIRST_FINDINGS - 1;
-	table->findings = palloc0(FIRST_FINDINGS * sizeof(Finding));
+	table->findings = findings_create(CurrentMemoryContext, FIRST_FINDINGS, NULL);
 	return table;
 }
 
 AevonFoldGroup *
 aevon_grouptable_find(AevonGroupTable *table, const AevonFoldKey *key, int32 tenant_key)
 {
-	uint32		hash = hash_key(key);
-	uint32		at = hash & table->mask;
+	bool		found;
+	Finding    *finding = findings_insert(table->findings, key, &found);
 	AevonFoldGroup *group;
 
-	for (; table->findings[at].number != 0; at = (at + 1) & table->mask)
-	{
-		if (table->findings[at].hash != hash)
-			continue;
-		group = group_at(table, table->findings[at].number - 1);
-		if (aevon_group_is(group, key))
-			return group;
-	}
+	if (found)
+		return (AevonFoldGroup *) finding->key;
 	group = add_group(table, key);
 	group->tenant_key = tenant_key;
-	table->findings[at].hash = hash;
-	table->findings[at].number = table->count;
-	/* a third of the places stays free */
-	if ((uint32) table->count > table->mask / 3 * 2)
-		grow_findings(table);
+	finding->key = &group->key;
 	return group;
 }
 
@@ -127,25 +128,4 @@ add_group(AevonGroupTable *table, const AevonFoldKey *key)
 	group->key = *key;
 	memset(&group->partial, 0, sizeof(group->partial));
 	return group;
-}
-
-static void
-grow_findings(AevonGroupTable *table)
-{
-	uint32		mask = 2 * table->mask + 1;
-	Finding    *findings = MemoryContextAllocZero(table->context, (mask + 1) * sizeof(Finding));
-
-	for (uint32 i = 0; i <= table->mask; i++)
-	{
-		uint32		at = table->findings[i].hash & mask;
-
-		if (table->findings[i].number == 0)
-			continue;
-		while (findings[at].number != 0)
-			at = (at + 1) & mask;
-		findings[at] = table->findings[i];
-	}
-	pfree(table->findings);
-	table->findings = findings;
-	table->mask = mask;
 }

@@ -44,11 +44,10 @@ extern int	aevon_grouptable_count(const AevonGroupTable *table);
 extern AevonFoldGroup **aevon_grouptable_list(const AevonGroupTable *table, int *count);
 
 static inline bool
-aevon_group_is(const AevonFoldGroup *group, const AevonFoldKey *key)
+aevon_foldkey_equal(const AevonFoldKey *a, const AevonFoldKey *b)
 {
-	return group->key.minute == key->minute &&
-		group->key.principal_key == key->principal_key &&
-		group->key.measure == key->measure && group->key.dims == key->dims;
+	return a->minute == b->minute && a->principal_key == b->principal_key &&
+		a->measure == b->measure && a->dims == b->dims;
 }
 
 #endif							/* AEVON_GROUPTABLE_H */
