@@ -65,8 +65,10 @@ aevon_knownseries_find(AevonStore *store, int64 generation, const AevonSeries *s
 	entry = known_lookup(cache.keys, id);
 	if (entry != NULL)
 	{
-		aevon_store_find_again(store, entry->series_key, &entry->place);
-		return entry->series_key;
+		if (aevon_store_find_again(store, entry->series_key, &entry->place))
+			return entry->series_key;
+		/* somebody deleted its row, and a sweep may have made another since */
+		known_delete(cache.keys, id);
 	}
 	series_key = aevon_store_find_totals(store, series, &place, &lasting);
 	if (series_key != 0 && lasting)

@@ -5,8 +5,9 @@
  * Within one generation of the rules a series keeps its key: series are only
  * made, by sweeps; those of measures that no rule needs any more are deleted,
  * and nobody reads these; a repair that makes one anew begins a new generation.
- * A key that an older snapshot does not see yet does no harm: it does not
- * see the series' buckets either.  Layer 2.
+ * A key whose row the snapshot does not see is forgotten and looked for anew: the
+ * snapshot is older, or somebody deleted the row, and a sweep made another.
+ * Layer 2.
  */
 #ifndef AEVON_KNOWNSERIES_H
 #define AEVON_KNOWNSERIES_H

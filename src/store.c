@@ -103,7 +103,7 @@ aevon_store_find_totals(AevonStore *store, const AevonSeries *series, AevonPlace
 	return series_key;
 }
 
-void
+bool
 aevon_store_find_again(AevonStore *store, int64 series_key, AevonPlaceOfRow *place)
 {
 	AevonStoreTable *table = series_by_key(store);
@@ -118,11 +118,13 @@ aevon_store_find_again(AevonStore *store, int64 series_key, AevonPlaceOfRow *pla
 		ExecStoreBufferHeapTuple(row, table->slot, buffer);
 		ReleaseBuffer(buffer);
 		if (note_found(store, table->slot) == series_key)
-			return;
+			return true;
 		store->found_key = 0;
 	}
-	if (find_by_key(store, series_key))
-		*place = aevon_refetch_place(table->heap, &table->slot->tts_tid);
+	if (!find_by_key(store, series_key))
+		return false;
+	*place = aevon_refetch_place(table->heap, &table->slot->tts_tid);
+	return true;
 }
 
 const bytea *

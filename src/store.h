@@ -62,8 +62,11 @@ extern int64 aevon_store_find_series(AevonStore *store, const AevonSeries *serie
 extern int64 aevon_store_find_totals(AevonStore *store, const AevonSeries *series,
 									 AevonPlaceOfRow *place, bool *lasting);
 
-/* Find a series' row, which was at *place once; if it has moved, *place is changed. */
-extern void aevon_store_find_again(AevonStore *store, int64 series_key, AevonPlaceOfRow *place);
+/*
+ * Find a series' row, which was at *place once; if it has moved, *place is changed.
+ * False: the snapshot sees none.
+ */
+extern bool aevon_store_find_again(AevonStore *store, int64 series_key, AevonPlaceOfRow *place);
 
 /*
  * The open minutes of a series, a packed row; NULL: there are none, or no such

@@ -184,7 +184,7 @@ static void
 verify_in_context(Verify *verify)
 {
 	if (verify->repair)
-		verify->checkpoints = aevon_cut_lock_checkpoints(&verify->checkpoint_count);
+		verify->checkpoints = aevon_cut_lock_all_checkpoints(&verify->checkpoint_count);
 
 	/* not a moment before the lock, as a sweep */
 	verify->snapshot = RegisterSnapshot(verify->repair ? GetTransactionSnapshot() :
