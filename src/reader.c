@@ -2,10 +2,10 @@
  * reader.c
  *		Reading: edges, packed minutes, hours and days, and tail, merged.
  *
- * Each event of the range is met exactly once per measure.  The partial
- * minutes at the ends are read raw, whether swept or not; between them, events
- * inside the measure's cut come from the buckets, and those outside it (the
- * tail) are read raw.  Inside is a fixed property of an event's stamp and
+ * Each event of the range is met exactly once per measure.  Events inside the
+ * measure's cut come from the buckets, those outside it (the tail) are read raw.
+ * Of the partial minutes at the ends those inside are read raw too, unless no
+ * bucket holds any; of slices, and of a range without a whole minute, all are.  Inside is a fixed property of an event's stamp and
  * buckets and cut change in one transaction, so one snapshot sees a matching
  * pair.
  */
@@ -25,6 +25,7 @@ static bool read_slice_from_log(AevonReading *reader, AevonReadingTail *tails, i
 static void read_whole_minutes(AevonReading *reader, AevonReadingTail *tails, int tail_count);
 static void prepare(AevonReading *reader, List *measures);
 static void find_whole_minutes(AevonReading *reader);
+static void find_span(AevonReading *reader);
 static void compile_slices(AevonReading *reader);
 static void read_edges(AevonReading *reader, AevonReadingTail *tails, int tail_count);
 static bool read_edge(AevonReading *reader, TimestampTz since, TimestampTz until, AevonReadingTail *tails,
@@ -61,8 +62,8 @@ aevon_reader_read(const AevonQuestion *question, List *measures)
 			read_whole_minutes(&reader, tails, tail_count);
 			read_edges(&reader, tails, tail_count);
 		}
-		if (reader.edge != NULL)
-			aevon_log_scan_end(reader.edge);
+		if (reader.by_time != NULL)
+			aevon_log_scan_end(reader.by_time);
 		aevon_store_close(reader.store);
 	}
 	answer = conclude(&reader, tails, tail_count);
@@ -119,7 +120,7 @@ read_slice_from_log(AevonReading *reader, AevonReadingTail *tails, int tail_coun
 	return done;
 }
 
-/* The whole minutes: from buckets, and from the tails. */
+/* The span: from buckets, and from the tails. */
 static void
 read_whole_minutes(AevonReading *reader, AevonReadingTail *tails, int tail_count)
 {
@@ -135,6 +136,7 @@ read_whole_minutes(AevonReading *reader, AevonReadingTail *tails, int tail_count
 		for (int k = 0; k < tail->count; k++)
 			aevon_readminutes_take(reader, tail, tail->members[k]);
 		aevon_readminutes_take_raw(reader, tail, &corrected, tail->members, tail->count);
+		aevon_readminutes_take_edges(reader, tail);
 		aevon_readtail_take(reader, tail);
 	}
 }
@@ -168,6 +170,7 @@ prepare(AevonReading *reader, List *measures)
 	if (newest > 0)
 		aevon_guard_check_cut(newest);
 	find_whole_minutes(reader);
+	find_span(reader);
 }
 
 static void
@@ -194,6 +197,27 @@ find_whole_minutes(AevonReading *reader)
 		reader->high = aevon_window_of(until, AEVON_MINUTE);
 }
 
+/*
+ * Partial minutes at the ends are met with the whole ones, save by slices, of
+ * which each series would have to be asked.
+ */
+static void
+find_span(AevonReading *reader)
+{
+	reader->span.start = aevon_reading_minute_start(reader->low);
+	reader->span.end = aevon_reading_minute_start(reader->high);
+	reader->from = reader->low;
+	reader->until = reader->high;
+	if (reader->question->slicing != NULL || reader->low >= reader->high)
+		return;
+	if (reader->question->since < reader->span.start)
+		reader->from--;
+	if (reader->question->until > reader->span.end)
+		reader->until++;
+	reader->span.start = reader->question->since;
+	reader->span.end = reader->question->until;
+}
+
 /* Only now that the store is open. */
 static void
 compile_slices(AevonReading *reader)
@@ -210,7 +234,7 @@ compile_slices(AevonReading *reader)
 	}
 }
 
-/* The partial minutes at the ends, or all of a range without a whole minute. */
+/* What is outside the span, or all of a range without a whole minute. */
 static void
 read_edges(AevonReading *reader, AevonReadingTail *tails, int tail_count)
 {
@@ -222,25 +246,21 @@ read_edges(AevonReading *reader, AevonReadingTail *tails, int tail_count)
 		read_edge(reader, since, until, tails, tail_count);
 		return;
 	}
-	if (reader->low != AEVON_WINDOW_MIN)
-		read_edge(reader, since, aevon_reading_minute_start(reader->low), tails, tail_count);
-	if (reader->high != AEVON_WINDOW_MAX)
-		read_edge(reader, aevon_reading_minute_start(reader->high), until, tails, tail_count);
+	read_edge(reader, since, reader->span.start, tails, tail_count);
+	read_edge(reader, reader->span.end, until, tails, tail_count);
 }
 
 /* False: the budget did not suffice. */
 static bool
 read_edge(AevonReading *reader, TimestampTz since, TimestampTz until, AevonReadingTail *tails, int tail_count)
 {
+	AevonLogScan *scan;
 	AevonLogRow row;
 
 	if (since >= until)
 		return true;
-	if (reader->edge == NULL)
-		reader->edge = aevon_reading_scan(reader, since, until);
-	else
-		aevon_reading_scan_again(reader, reader->edge, since, until);
-	while (reader->budget > 0 && aevon_log_scan_next(reader->edge, &row))
+	scan = aevon_reading_scan_range(reader, since, until);
+	while (reader->budget > 0 && aevon_log_scan_next(scan, &row))
 	{
 		reader->budget--;
 		if (!aevon_reading_counts(reader, &row, true))

@@ -43,11 +43,17 @@ aevon_reading_scan(AevonReading *reader, TimestampTz since, TimestampTz until)
 	return aevon_log_scan_tenant(question->snapshot, question->tenant_key, since, until);
 }
 
-void
-aevon_reading_scan_again(AevonReading *reader, AevonLogScan *scan, TimestampTz since, TimestampTz until)
+AevonLogScan *
+aevon_reading_scan_range(AevonReading *reader, TimestampTz since, TimestampTz until)
 {
-	go_beside(reader, since, until);
-	aevon_log_scan_again(scan, since, until);
+	if (reader->by_time == NULL)
+		reader->by_time = aevon_reading_scan(reader, since, until);
+	else
+	{
+		go_beside(reader, since, until);
+		aevon_log_scan_again(reader->by_time, since, until);
+	}
+	return reader->by_time;
 }
 
 bool

@@ -39,13 +39,16 @@ typedef struct AevonReading
 	MemoryContext event;		/* of one event */
 	int64		low;			/* whole minutes of the range: [low, high) */
 	int64		high;
+	AevonSpan	span;			/* what buckets and tail are read for */
+	int64		from;			/* the minutes that it meets: [from, until) */
+	int64		until;
 	int			count;
 	AevonReadingSum *sums;
 	AevonCheckpoint **checkpoints;	/* per measure; NULL: it has no buckets */
 	AevonCut   *empty;
 	int64		budget;			/* events that edges may hold; mostly no bound */
-	AevonLogScan *edge;			/* of both edges, one after the other; NULL:
-								 * not begun */
+	AevonLogScan *by_time;		/* for one range of minutes after the other;
+								 * NULL: not begun */
 } AevonReading;
 
 /* Measures with the same cut share a pass over their tail. */
@@ -57,6 +60,9 @@ typedef struct AevonReadingTail
 	int		   *members;		/* indexes into sums */
 	AevonReadingSum *sums;
 	int64		events;
+	bool		first_open;		/* the buckets hold something of the partial
+								 * minute in which the span begins, or ends */
+	bool		last_open;
 	AevonWindowSet corrected[AEVON_TIER_COUNT]; /* what the buckets have wrong */
 } AevonReadingTail;
 
@@ -76,13 +82,13 @@ extern AevonSums *aevon_reading_create_states(AevonReading *reader);
 extern TimestampTz aevon_reading_minute_start(int64 minute);
 
 /*
- * The subject's events in [since, until), by time, and beside them its voids;
- * and the same scan once more for another range.
+ * The subject's events in [since, until), by time, and beside them its voids:
+ * a scan of its own; and the one of the reading, for this range.
  */
 extern AevonLogScan *aevon_reading_scan(AevonReading *reader, TimestampTz since,
 										TimestampTz until);
-extern void aevon_reading_scan_again(AevonReading *reader, AevonLogScan *scan, TimestampTz since,
-									 TimestampTz until);
+extern AevonLogScan *aevon_reading_scan_range(AevonReading *reader, TimestampTz since,
+											  TimestampTz until);
 
 /*
  * Was the event ingested, and not voided, by as_of?  by_time: it comes from

@@ -1,6 +1,6 @@
 /*
  * readminutes.c
- *		The whole minutes of a read, from packed minutes, hours and days.
+ *		The minutes of a read, from packed minutes, hours and days.
  */
 #include "postgres.h"
 
@@ -28,6 +28,17 @@ typedef struct Part
 	AevonWindowSet opened;		/* minutes to be read raw */
 } Part;
 
+/* What is to be read raw of a range, inside the cut. */
+typedef struct RawRange
+{
+	const AevonReadingTail *tail;
+	TimestampTz since;
+	TimestampTz until;
+	const AevonOpenedMinutes *opened;	/* NULL: no bound */
+	const int  *members;
+	int			count;
+} RawRange;
+
 typedef struct VoidContext
 {
 	AevonReading *reader;
@@ -35,6 +46,8 @@ typedef struct VoidContext
 } VoidContext;
 
 static AevonSliceSeries *list_series(AevonReading *reader, int which, int *count);
+static void take_range(AevonReading *reader, const RawRange *range);
+static void note_edges(AevonReadingTail *tail, Part *part);
 static void note_opened(AevonOpenedMinutes *opened, const Part *part);
 static void note_correction(void *context, const AevonVoid *found);
 static void read_span(Part *part, int64 from, int64 until, AevonTier tier);
@@ -85,7 +98,7 @@ aevon_readminutes_find_corrected(AevonReading *reader, AevonReadingTail *tail)
 }
 
 void
-aevon_readminutes_take(AevonReading *reader, const AevonReadingTail *tail, int which)
+aevon_readminutes_take(AevonReading *reader, AevonReadingTail *tail, int which)
 {
 	AevonOpenedMinutes opened = {0};
 	AevonSliceSeries *series;
@@ -98,7 +111,8 @@ aevon_readminutes_take(AevonReading *reader, const AevonReadingTail *tail, int w
 	{
 		Part		part = {reader, tail, &reader->sums[which], series[i]};
 
-		read_span(&part, reader->low, reader->high, AEVON_TIER_1D);
+		read_span(&part, reader->from, reader->until, AEVON_TIER_1D);
+		note_edges(tail, &part);
 		if (part.opened.count > 0)
 			note_opened(&opened, &part);
 	}
@@ -110,29 +124,53 @@ void
 aevon_readminutes_take_raw(AevonReading *reader, const AevonReadingTail *tail, const AevonOpenedMinutes *opened,
 						   const int *members, int count)
 {
-	AevonLogScan *scan = NULL;
-	AevonLogRow row;
+	RawRange	range = {.tail = tail,.opened = opened,.members = members,.count = count};
 	int			at = 0;
 	int64		from;
 	int64		until;
 
 	while (aevon_windowset_next_run(&opened->minutes, &at, &from, &until))
 	{
-		if (scan == NULL)
-			scan = aevon_reading_scan(reader, aevon_reading_minute_start(from), aevon_reading_minute_start(until));
-		else
-			aevon_reading_scan_again(reader, scan, aevon_reading_minute_start(from), aevon_reading_minute_start(until));
-		while (aevon_log_scan_next(scan, &row))
-		{
-			if (!aevon_cut_contains(tail->cut, row.stamp) || !aevon_reading_counts(reader, &row, true))
-				continue;
-			for (int i = 0; i < count; i++)
-				aevon_reading_fold(reader, &reader->sums[members[i]], &row, opened);
-			MemoryContextReset(reader->event);
-		}
+		range.since = aevon_reading_minute_start(from);
+		range.until = aevon_reading_minute_start(until);
+		take_range(reader, &range);
 	}
-	if (scan != NULL)
-		aevon_log_scan_end(scan);
+}
+
+void
+aevon_readminutes_take_edges(AevonReading *reader, const AevonReadingTail *tail)
+{
+	RawRange	range = {.tail = tail,.members = tail->members,.count = tail->count};
+
+	if (tail->first_open)
+	{
+		range.since = reader->span.start;
+		range.until = aevon_reading_minute_start(reader->low);
+		take_range(reader, &range);
+	}
+	if (tail->last_open)
+	{
+		range.since = aevon_reading_minute_start(reader->high);
+		range.until = reader->span.end;
+		take_range(reader, &range);
+	}
+}
+
+static void
+take_range(AevonReading *reader, const RawRange *range)
+{
+	AevonLogScan *scan = aevon_reading_scan_range(reader, range->since, range->until);
+	AevonLogRow row;
+
+	while (aevon_log_scan_next(scan, &row))
+	{
+		if (!aevon_cut_contains(range->tail->cut, row.stamp) ||
+			!aevon_reading_counts(reader, &row, true))
+			continue;
+		for (int i = 0; i < range->count; i++)
+			aevon_reading_fold(reader, &reader->sums[range->members[i]], &row, range->opened);
+		MemoryContextReset(reader->event);
+	}
 }
 
 static void
@@ -163,6 +201,25 @@ list_series(AevonReading *reader, int which, int *count)
 	series->series_key = aevon_knownseries_find(reader->store, question->generation, &totals);
 	*count = series->series_key != 0;
 	return series;
+}
+
+/* Take the partial minutes out of those to be read raw. */
+static void
+note_edges(AevonReadingTail *tail, Part *part)
+{
+	AevonWindowSet *opened = &part->opened;
+	int			kept = 0;
+
+	for (int i = 0; i < opened->count; i++)
+	{
+		if (opened->windows[i] < part->reader->low)
+			tail->first_open = true;
+		else if (opened->windows[i] >= part->reader->high)
+			tail->last_open = true;
+		else
+			opened->windows[kept++] = opened->windows[i];
+	}
+	opened->count = kept;
 }
 
 static void
@@ -262,6 +319,7 @@ visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opene
 		.from = from,
 		.until = until,
 		.grid = question->grid,
+		.span = &part->reader->span,
 		.as_of = question->as_of,
 		.except = &part->tail->corrected[tier],
 	};

@@ -101,7 +101,7 @@ take_newest(AevonReading *reader, AevonReadingTail *tail, int64 *budget)
 	const AevonQuestion *question = reader->question;
 	AevonTailRange range = {
 		tail->cut->xmax, question->tenant_key, question->principal_key,
-		aevon_reading_minute_start(reader->low), aevon_reading_minute_start(reader->high)
+		reader->span.start, reader->span.end
 	};
 	AevonLogScan *scan;
 	AevonLogPlace *places;
@@ -139,8 +139,8 @@ take_tail_row(AevonReading *reader, AevonReadingTail *tail, AevonLogRow *row)
 
 	if (row->tenant_key != question->tenant_key ||
 		(question->principal_key && row->principal_key != question->principal_key) ||
-		row->occurred_at < aevon_reading_minute_start(reader->low) ||
-		row->occurred_at >= aevon_reading_minute_start(reader->high) || !aevon_reading_counts(reader, row, false))
+		row->occurred_at < reader->span.start || row->occurred_at >= reader->span.end ||
+		!aevon_reading_counts(reader, row, false))
 		return;
 	for (int i = 0; i < tail->count; i++)
 		aevon_reading_fold(reader, &tail->sums[i], row, NULL);
@@ -151,8 +151,7 @@ take_tail_row(AevonReading *reader, AevonReadingTail *tail, AevonLogRow *row)
 static void
 read_tail_by_time(AevonReading *reader, AevonReadingTail *tail)
 {
-	AevonLogScan *scan = aevon_reading_scan(reader, aevon_reading_minute_start(reader->low),
-											aevon_reading_minute_start(reader->high));
+	AevonLogScan *scan = aevon_reading_scan(reader, reader->span.start, reader->span.end);
 	AevonLogRow row;
 
 	while (aevon_log_scan_next(scan, &row))

@@ -14,7 +14,7 @@
 /* The tails of all measures, one for those of the same cut; palloc'd. */
 extern AevonReadingTail *aevon_readtail_group(AevonReading *reader, int *count);
 
-/* Fold the whole minutes' events outside the cut into the sums of its measures. */
+/* Fold the span's events outside the cut into the sums of its measures. */
 extern void aevon_readtail_take(AevonReading *reader, AevonReadingTail *tail);
 
 #endif							/* AEVON_READTAIL_H */

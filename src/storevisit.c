@@ -43,6 +43,7 @@ static OpenWindow *find_open(OpenRow *open, int64 window);
 static bool is_taken_whole(const AevonVisit *visit, int64 first, int64 last);
 static bool any_divided(const OpenRow *open, int64 first, int64 last);
 static bool is_cut(const AevonVisit *visit, AevonSpan *span, int64 window);
+static bool reaches_beyond(const AevonVisit *visit, TimestampTz start, TimestampTz end);
 static bool is_except(const AevonVisit *visit, int64 first, int64 last);
 
 void
@@ -151,18 +152,21 @@ is_taken_whole(const AevonVisit *visit, int64 first, int64 last)
 	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
 
 	return first >= visit->from && last < visit->until &&
+		!reaches_beyond(visit, first * unit, (last + 1) * unit) &&
 		(visit->grid == NULL ||
 		 aevon_window_same(visit->grid, first * unit, (last + 1) * unit - 1)) &&
 		!is_except(visit, first, last);
 }
 
-/* Does a window of the grid begin inside a window of the tier? */
+/* Is the window of the tier beyond the span in part, or does one of the grid begin inside it? */
 static bool
 is_cut(const AevonVisit *visit, AevonSpan *span, int64 window)
 {
 	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
 	TimestampTz start = window * unit;
 
+	if (reaches_beyond(visit, start, start + unit))
+		return true;
 	if (visit->grid == NULL || !aevon_window_cuts(visit->grid, unit))
 		return false;
 	if (start < span->start || start >= span->end)
@@ -170,11 +174,17 @@ is_cut(const AevonVisit *visit, AevonSpan *span, int64 window)
 	return start + unit > span->end;
 }
 
+static bool
+reaches_beyond(const AevonVisit *visit, TimestampTz start, TimestampTz end)
+{
+	return visit->span != NULL && (start < visit->span->start || end > visit->span->end);
+}
+
 /* Can a window be given without a state? */
 static bool
 may_divide(const AevonVisit *visit)
 {
-	return visit->as_of != DT_NOEND ||
+	return visit->as_of != DT_NOEND || visit->span != NULL ||
 		(visit->grid != NULL &&
 		 aevon_window_cuts(visit->grid, aevon_tier_minutes(visit->tier) * AEVON_MINUTE));
 }

@@ -18,7 +18,8 @@
  * in no order: one window's, or the merged state of several that belong to the
  * same window of the grid, with the first of them.  States of which nothing
  * was ingested by `as_of` are left out; a window of which only a part was, or
- * inside which a window of the grid begins, is given without a state (NULL).
+ * that reaches beyond `span`, or inside which a window of the grid begins, is given
+ * without a state (NULL).
  * A window may be given twice, once for what its row holds and once for what the
  * open minutes do: both with a state, or both without.
  */
@@ -34,6 +35,7 @@ typedef struct AevonVisit
 	TimestampTz as_of;			/* DT_NOEND: everything */
 	const AevonWindowSet *except;	/* windows to be left out, sorted; NULL:
 									 * none */
+	const AevonSpan *span;		/* NULL: no bound */
 } AevonVisit;
 
 extern void aevon_store_visit(AevonStore *store, const AevonVisit *visit,
