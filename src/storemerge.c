@@ -75,10 +75,10 @@ find_place(AevonStore *store, const AevonSeriesTier *where, const AevonWindowSta
 		   int count)
 {
 	AevonStoreTable *table = aevon_storetable_tier(store, where->tier);
+	AevonRowRange range = {where->series_key, AEVON_WINDOW_MIN, states[count - 1].window};
 	Place		place = {.first_window = AEVON_WINDOW_MIN,.from = count - 1,.until = count};
 
-	place.there = aevon_storetable_find_row(store, table, where->series_key,
-											states[count - 1].window);
+	place.there = aevon_storetable_find_row(store, table, &range);
 	if (place.there)
 		place.first_window = aevon_storetable_first_window(table);
 	while (place.from > 0 && states[place.from - 1].window >= place.first_window)

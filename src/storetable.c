@@ -61,13 +61,19 @@ aevon_storetable_close(AevonStore *store, AevonStoreTable *table)
 AevonStoreTable *
 aevon_storetable_tier(AevonStore *store, AevonTier tier)
 {
-	static const AevonStoreRelation relations[AEVON_TIER_COUNT] = {
+	static const AevonStoreRelation written[AEVON_TIER_COUNT] = {
 		[AEVON_TIER_1M] = {AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY, 2},
 		[AEVON_TIER_1H] = {AEVON_BUCKETS_1H, AEVON_BUCKETS_1H_KEY, 2},
 		[AEVON_TIER_1D] = {AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY, 2},
 	};
+	static const AevonStoreRelation read[AEVON_TIER_COUNT] = {
+		[AEVON_TIER_1M] = {AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY, 3},
+		[AEVON_TIER_1H] = {AEVON_BUCKETS_1H, AEVON_BUCKETS_1H_KEY, 3},
+		[AEVON_TIER_1D] = {AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY, 3},
+	};
 
-	return aevon_storetable_open(store, &store->tiers[tier], &relations[tier]);
+	return aevon_storetable_open(store, &store->tiers[tier],
+								 store->for_writing ? &written[tier] : &read[tier]);
 }
 
 bool
@@ -106,14 +112,19 @@ aevon_storetable_next(AevonStore *store, AevonStoreTable *table, ScanDirection d
 }
 
 bool
-aevon_storetable_find_row(AevonStore *store, AevonStoreTable *table, int64 series_key,
-						  int64 at_most)
+aevon_storetable_find_row(AevonStore *store, AevonStoreTable *table, const AevonRowRange *range)
 {
-	ScanKeyData keys[2];
+	ScanKeyData keys[3];
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(series_key));
-	ScanKeyInit(&keys[1], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(at_most));
-	return aevon_storetable_find(store, table, keys, 2, BackwardScanDirection);
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(range->series_key));
+	ScanKeyInit(&keys[1], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(range->at_most));
+	/* the index drops a key that says the same again */
+	keys[2] = keys[1];
+	if (range->at_least != AEVON_WINDOW_MIN)
+		ScanKeyInit(&keys[2], 2, BTGreaterEqualStrategyNumber, F_INT8GE,
+					Int64GetDatum(range->at_least));
+	return aevon_storetable_find(store, table, keys, table->relation->nkeys,
+								 BackwardScanDirection);
 }
 
 int64

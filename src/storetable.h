@@ -72,9 +72,20 @@ extern bool aevon_storetable_find(AevonStore *store, AevonStoreTable *table, Sca
 extern bool aevon_storetable_next(AevonStore *store, AevonStoreTable *table,
 								  ScanDirection direction);
 
-/* The series' row of buckets with the greatest first_window that is not above at_most. */
-extern bool aevon_storetable_find_row(AevonStore *store, AevonStoreTable *table, int64 series_key,
-									  int64 at_most);
+/*
+ * The series' row of buckets with the greatest first_window that is not above at_most;
+ * so that it and those before it are not below at_least, by which readers spare
+ * the index a look at rows that they do not want (writers do not set it).
+ */
+typedef struct AevonRowRange
+{
+	int64		series_key;
+	int64		at_least;		/* AEVON_WINDOW_MIN: no bound */
+	int64		at_most;
+} AevonRowRange;
+
+extern bool aevon_storetable_find_row(AevonStore *store, AevonStoreTable *table,
+									  const AevonRowRange *range);
 
 /* Of the row of buckets in table->slot. */
 extern int64 aevon_storetable_first_window(AevonStoreTable *table);

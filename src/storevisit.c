@@ -10,6 +10,12 @@
 #include "storetable.h"
 #include "storevisit.h"
 
+/*
+ * Rows of minutes that last no longer than this lie close together: an index page
+ * may hold hundreds of a series.
+ */
+#define CLOSE_ROWS 256
+
 /* What a series' open minutes hold of a window of the tier. */
 typedef struct OpenWindow
 {
@@ -37,6 +43,10 @@ typedef struct RowVisit
 
 static void visit_row(void *context, int64 first_window, const bytea *state);
 static bool may_divide(const AevonVisit *visit);
+static int64 *known_reach(const AevonStore *store, const AevonVisit *visit);
+static bool visit_range(AevonStore *store, const AevonVisit *visit, const AevonRowRange *range,
+						AevonRowVisitor visitor, void *context);
+static void note_reach(int64 *reach, const AevonVisit *visit, int64 first);
 static OpenRow *read_open_row(AevonStore *store, const AevonVisit *visit);
 static void open_windows(AevonPackedReader *row, const AevonVisit *visit, OpenRow *open);
 static OpenWindow *find_open(OpenRow *open, int64 window);
@@ -88,23 +98,83 @@ void
 aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit, AevonRowVisitor visitor,
 					   void *context)
 {
-	AevonStoreTable *table = aevon_storetable_tier(store, visit->tier);
-	bool		found;
+	AevonRowRange range = {visit->series_key, AEVON_WINDOW_MIN, visit->until - 1};
+	int64	   *reach = known_reach(store, visit);
 
-	/* backwards, so that the row that covers `from` is simply the last */
-	found = aevon_storetable_find_row(store, table, visit->series_key, visit->until - 1);
+	if (reach != NULL && *reach > 0)
+		range.at_least = visit->from - 2 * *reach;
+	if (!visit_range(store, visit, &range, visitor, context) &&
+		range.at_least != AEVON_WINDOW_MIN)
+	{
+		/* the row that covers `from` began before the bound */
+		*reach = 0;
+		range.at_least = AEVON_WINDOW_MIN;
+		range.at_most = visit->from;
+		visit_range(store, visit, &range, visitor, context);
+	}
+}
+
+/*
+ * How long before the start of a visit the row began that covered it, where rows
+ * of the series lie close together; 0: it is not known.  NULL: none can.
+ */
+static int64 *
+known_reach(const AevonStore *store, const AevonVisit *visit)
+{
+	static struct
+	{
+		int64		series_key;
+		int64		reach;
+	}			reaches[128];
+	int			at = visit->series_key % lengthof(reaches);
+
+	if (store->for_writing || visit->tier != AEVON_TIER_1M || visit->from == AEVON_WINDOW_MIN)
+		return NULL;
+	if (reaches[at].series_key != visit->series_key)
+	{
+		reaches[at].series_key = visit->series_key;
+		reaches[at].reach = 0;
+	}
+	return &reaches[at].reach;
+}
+
+/*
+ * Backwards, so that the row that covers the start of the visit is simply the
+ * last.  False: it was not met.
+ */
+static bool
+visit_range(AevonStore *store, const AevonVisit *visit, const AevonRowRange *range,
+			AevonRowVisitor visitor, void *context)
+{
+	AevonStoreTable *table = aevon_storetable_tier(store, visit->tier);
+	bool		found = aevon_storetable_find_row(store, table, range);
+
 	while (found)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
+		int64		first = aevon_storetable_first_window(table);
 
 		CHECK_FOR_INTERRUPTS();
-		visitor(context, aevon_storetable_first_window(table), aevon_storetable_state(table));
+		visitor(context, first, aevon_storetable_state(table));
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(store->scratch);
-		if (aevon_storetable_first_window(table) <= visit->from)
-			break;
+		if (first <= visit->from)
+		{
+			note_reach(known_reach(store, visit), visit, first);
+			return true;
+		}
 		found = aevon_storetable_next(store, table, BackwardScanDirection);
 	}
+	return false;
+}
+
+/* `first` is that of the row that covers the start of the visit. */
+static void
+note_reach(int64 *reach, const AevonVisit *visit, int64 first)
+{
+	if (reach == NULL || first == AEVON_WINDOW_MIN || visit->from - first > CLOSE_ROWS)
+		return;
+	*reach = Max(*reach, visit->from - first + 1);
 }
 
 /* A visitor of rows: give their states. */
@@ -184,9 +254,14 @@ reaches_beyond(const AevonVisit *visit, TimestampTz start, TimestampTz end)
 static bool
 may_divide(const AevonVisit *visit)
 {
-	return visit->as_of != DT_NOEND || visit->span != NULL ||
-		(visit->grid != NULL &&
-		 aevon_window_cuts(visit->grid, aevon_tier_minutes(visit->tier) * AEVON_MINUTE));
+	int64		unit = aevon_tier_minutes(visit->tier) * AEVON_MINUTE;
+
+	return visit->as_of != DT_NOEND ||
+		(visit->span != NULL && visit->from != AEVON_WINDOW_MIN &&
+		 visit->from * unit < visit->span->start) ||
+		(visit->span != NULL && visit->until != AEVON_WINDOW_MAX &&
+		 visit->until * unit > visit->span->end) ||
+		(visit->grid != NULL && aevon_window_cuts(visit->grid, unit));
 }
 
 /*
@@ -279,7 +354,9 @@ find_open(OpenRow *open, int64 window)
 static bool
 any_divided(const OpenRow *open, int64 first, int64 last)
 {
-	for (int i = 0; open != NULL && i < open->count; i++)
+	if (open == NULL || open->count == 0 || last < open->first || first > open->last)
+		return false;
+	for (int i = 0; i < open->count; i++)
 	{
 		if (open->windows[i].divided && open->windows[i].window >= first &&
 			open->windows[i].window <= last)
