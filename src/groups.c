@@ -70,6 +70,12 @@ typedef struct Ordered
 	AevonFoldGroup *group;
 } Ordered;
 
+static inline int
+measure_of(const Ordered *ordered)
+{
+	return (int) (ordered->place.series >> 32);
+}
+
 #define RUNSORT sort_ordered
 #define RUNSORT_TYPE Ordered
 #define RUNSORT_COMPARE(a, b, arg) \
@@ -103,6 +109,8 @@ static bool admits_series(AevonFolded *folded, AevonSeriesCount *count);
 static int	count_new_rollups(AevonGroups *groups, AevonStore *store, AevonDims *dims);
 static int64 write_pass(AevonGroups *groups, AevonStore *store, AevonFoldGroup **list, int count,
 						const Pass *pass);
+static void expect_totals(AevonGroups *groups, AevonStore *store, const Ordered *chosen,
+						  int count);
 static bool same_series(const Ordered *a, const Ordered *b);
 static int	choose_groups(AevonGroups *groups, AevonFoldGroup **list, int count, const Pass *pass,
 						  Ordered *chosen);
@@ -343,6 +351,9 @@ write_pass(AevonGroups *groups, AevonStore *store, AevonFoldGroup **list, int co
 		MemoryContext outer = MemoryContextSwitchTo(series);
 		int			n = 0;
 
+		if (pass->kind == PASS_TOTALS &&
+			(first == 0 || measure_of(&chosen[first]) != measure_of(&chosen[first - 1])))
+			expect_totals(groups, store, &chosen[first], left - first);
 		for (end = first + 1; end < left && same_series(&chosen[first], &chosen[end]); end++)
 			continue;
 		n = merge_minutes(&chosen[first], end - first, pass->last, states);
@@ -354,6 +365,18 @@ write_pass(AevonGroups *groups, AevonStore *store, AevonFoldGroup **list, int co
 	pfree(states);
 	pfree(chosen);
 	return written;
+}
+
+/* The series of the first group's measure are about to be written. */
+static void
+expect_totals(AevonGroups *groups, AevonStore *store, const Ordered *chosen, int count)
+{
+	int			measure = measure_of(chosen);
+	int			series = 1;
+
+	for (int i = 1; i < count && measure_of(&chosen[i]) == measure; i++)
+		series += chosen[i].place.series != chosen[i - 1].place.series;
+	aevon_store_expect_totals(store, groups->measures[measure].measure->measure_key, series);
 }
 
 /* The values' number is in the place, so that the groups need not be looked at. */

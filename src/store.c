@@ -22,6 +22,8 @@
 #include "store.h"
 #include "storetable.h"
 
+static int64 find_placed(AevonStore *store, const AevonSeries *series);
+static bool is_totals(TupleTableSlot *slot, const AevonSeries *series);
 static bool is_touched(AevonStore *store, AevonStoreTable *table, int64 series_key, int64 day);
 static AevonStoreTable *series_table(AevonStore *store);
 static AevonStoreTable *series_by_key(AevonStore *store);
@@ -63,6 +65,7 @@ aevon_store_close(AevonStore *store)
 	if (store->estate != NULL)
 		FreeExecutorState(store->estate);
 	aevon_seriescount_close(store->counts);
+	aevon_seriesplaces_free(store->places);
 	if (store->opening != NULL)
 		MemoryContextDelete(store->opening);
 	MemoryContextDelete(store->scratch);
@@ -77,12 +80,59 @@ aevon_store_find_series(AevonStore *store, const AevonSeries *series)
 	AevonSeriesRange range = {series->measure_key, series->tenant_key,
 	series->dims ? series->dims->grouping : 0, series->subject_key};
 
+	if (series->dims == NULL && aevon_seriesplaces_are_of(store->places, series->measure_key))
+		return find_placed(store, series);
 	store->found_key = 0;
 	set_series_keys(keys, &range);
 	ScanKeyInit(&keys[4], 5, BTEqualStrategyNumber, F_BYTEAEQ, digest_datum(series->dims));
 	if (!aevon_storetable_find(store, table, keys, 5, ForwardScanDirection))
 		return 0;
 	return note_found(store, table->slot);
+}
+
+/* All places that the index had are known: if it is at none of them, it is not there. */
+static int64
+find_placed(AevonStore *store, const AevonSeries *series)
+{
+	AevonStoreTable *table = series_table(store);
+	int			count;
+	const ItemPointerData *places = aevon_seriesplaces_find(store->places, series->subject_key,
+															&count);
+
+	store->found_key = 0;
+	for (int i = 0; i < count; i++)
+	{
+		if (aevon_storetable_fetch(store, table, &places[i]) && is_totals(table->slot, series))
+			return note_found(store, table->slot);
+	}
+	return 0;
+}
+
+/* Another row may have come to where one was that nobody sees any more. */
+static bool
+is_totals(TupleTableSlot *slot, const AevonSeries *series)
+{
+	bool		isnull;
+
+	return DatumGetInt32(slot_getattr(slot, Anum_series_measure_key, &isnull)) ==
+		series->measure_key &&
+		DatumGetInt32(slot_getattr(slot, Anum_series_tenant_key, &isnull)) == series->tenant_key &&
+		DatumGetInt32(slot_getattr(slot, Anum_series_subject_key, &isnull)) ==
+		series->subject_key &&
+		DatumGetInt32(slot_getattr(slot, Anum_series_grouping, &isnull)) == 0;
+}
+
+void
+aevon_store_expect_totals(AevonStore *store, int32 measure_key, int count)
+{
+	AevonStoreTable *table = indexed_series(store);
+	MemoryContext outer;
+
+	aevon_seriesplaces_free(store->places);
+	outer = MemoryContextSwitchTo(store->home);
+	store->places = aevon_seriesplaces_read(table->heap, table->index, store->snapshot,
+											measure_key, count);
+	MemoryContextSwitchTo(outer);
 }
 
 int64

@@ -55,7 +55,13 @@ typedef struct AevonSeries
 extern int64 aevon_store_find_series(AevonStore *store, const AevonSeries *series);
 
 /*
- * The same of totals; *place: where its row can be found again (refetch.h);
+ * Some `count` totals of a measure are about to be looked for, mostly by ascending
+ * subject: find them in one go if that is cheaper.
+ */
+extern void aevon_store_expect_totals(AevonStore *store, int32 measure_key, int count);
+
+/*
+ * As aevon_store_find_series, of totals; *place: where its row can be found again (refetch.h);
  * *lasting: the series is no work of the current transaction that its abort would
  * undo.
  */

@@ -44,6 +44,8 @@ aevon_storetable_close(AevonStore *store, AevonStoreTable *table)
 {
 	if (table->heap == NULL)
 		return;
+	if (table->fetch != NULL)
+		table_index_fetch_end(table->fetch);
 	if (table->scan != NULL)
 	{
 		index_endscan(table->scan);
@@ -109,6 +111,23 @@ aevon_storetable_next(AevonStore *store, AevonStoreTable *table, ScanDirection d
 
 	MemoryContextSwitchTo(outer);
 	return found;
+}
+
+bool
+aevon_storetable_fetch(AevonStore *store, AevonStoreTable *table, const ItemPointerData *place)
+{
+	ItemPointerData tid = *place;
+	bool		call_again = false;
+
+	if (table->fetch == NULL)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(store->home);
+
+		table->fetch = table_index_fetch_begin(table->heap);
+		MemoryContextSwitchTo(outer);
+	}
+	return table_index_fetch_tuple(table->fetch, &tid, store->snapshot, table->slot,
+								   &call_again, NULL);
 }
 
 bool

@@ -18,6 +18,7 @@
 
 #include "catalog.h"
 #include "seriescount.h"
+#include "seriesplaces.h"
 #include "tier.h"
 
 /* A table, and the index by which it is searched, by so many columns. */
@@ -36,6 +37,7 @@ typedef struct AevonStoreTable
 	IndexScanDesc scan;
 	TupleTableSlot *slot;		/* what was found */
 	TupleTableSlot *new_slot;	/* what is written */
+	IndexFetchTableData *fetch; /* for rows at places; NULL: none yet */
 	ResultRelInfo *target;		/* writers only */
 } AevonStoreTable;
 
@@ -48,6 +50,7 @@ typedef struct AevonStore
 	MemoryContext scratch;		/* of one row */
 	MemoryContext opening;		/* of one visit; NULL: none yet */
 	AevonSeriesCounts *counts;
+	AevonSeriesPlaces *places;	/* NULL: series are searched one by one */
 	int64		touched_run;	/* the last run of snapshots; 0: not asked yet */
 	int64		found_key;		/* of the series found last; 0: none */
 	TupleTableSlot *found;		/* its row */
@@ -71,6 +74,10 @@ extern bool aevon_storetable_find(AevonStore *store, AevonStoreTable *table, Sca
 								  int nkeys, ScanDirection direction);
 extern bool aevon_storetable_next(AevonStore *store, AevonStoreTable *table,
 								  ScanDirection direction);
+
+/* Put the row at a place into table->slot; false: the snapshot sees none there. */
+extern bool aevon_storetable_fetch(AevonStore *store, AevonStoreTable *table,
+								   const ItemPointerData *place);
 
 /*
  * The series' row of buckets with the greatest first_window that is not above at_most;
