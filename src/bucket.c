@@ -34,6 +34,21 @@
 #define HAS_DISTINCT 0x40
 #define HAS_SKETCHES (HAS_QUANTILES | HAS_DISTINCT)
 
+/* A row being written from another and states that come between its entries. */
+typedef struct Splice
+{
+	const AevonPackedReader *row;
+	const AevonPartial *base;	/* what entries are relative to */
+	const char *entry;			/* the row's next entry, */
+	const char *at;				/* behind its gap; */
+	int64		next;			/* its window */
+	int			left;			/* the row's entries that were not written yet */
+	int			count;			/* entries written, */
+	int64		window;			/* of the last of them, */
+	int			last_entry;		/* and where it begins */
+	StringInfoData entries;
+} Splice;
+
 static void merge_values(AevonPartial *into, const AevonPartial *from);
 static void decode_entries(AevonPacked *out, AevonPackedReader *row);
 static void order_entries(AevonPacked *packed);
@@ -44,6 +59,11 @@ static int64 decode_last_entry(const AevonPackedReader *row, AevonPacked *tail,
 static int64 encode_late(StringInfo buf, const AevonPacked *tail, const AevonWindowState *states,
 						 int count, int64 gap);
 static int	encode_tail(StringInfo buf, const AevonPacked *tail, int64 gap);
+static void begin_splice(Splice *splice, const AevonPackedReader *row, const AevonPacked *head);
+static void next_gap(Splice *splice);
+static void copy_entries(Splice *splice, int64 until);
+static void begin_entry(Splice *splice, int64 window);
+static void splice_state(Splice *splice, const AevonWindowState *state);
 static void begin_row(StringInfo buf, const AevonPacked *packed, int64 start, int before,
 					  int entries);
 static void merge_sketches(AevonPartial *into, const AevonPartial *from);
@@ -316,6 +336,43 @@ aevon_packed_append(const bytea *state, const AevonWindowState *states, int coun
 	return buf.len <= max_bytes ? (bytea *) buf.data : NULL;
 }
 
+bytea *
+aevon_packed_splice(const bytea *state, const AevonWindowState *states, int count,
+					int max_windows, int max_bytes)
+{
+	AevonPackedReader row;
+	AevonPacked head = {0};
+	Splice		splice;
+	StringInfoData buf;
+
+	aevon_packed_open(state, &row);
+	if (row.open || row.count < 2 || count > max_windows)
+		return NULL;
+	head.merged = row.merged;
+	for (int i = 0; i < count; i++)
+		aevon_partial_merge(&head.merged, states[i].partial);
+	/* what is copied is relative to these */
+	if (head.merged.min_stamp != row.merged.min_stamp ||
+		head.merged.min_ingested != row.merged.min_ingested)
+		return NULL;
+	head.first = Min(row.first, states[0].window);
+	head.last = Max(row.last, states[count - 1].window);
+
+	begin_splice(&splice, &row, &head);
+	for (int i = 0; i < count; i++)
+		splice_state(&splice, &states[i]);
+	copy_entries(&splice, PG_INT64_MAX);
+	if (splice.at != row.end)
+		aevon_varint_corrupted();
+	head.count = splice.count;
+	if (head.count > max_windows)
+		return NULL;
+	begin_row(&buf, &head, head.first, splice.last_entry, splice.entries.len);
+	appendBinaryStringInfo(&buf, splice.entries.data, splice.entries.len);
+	SET_VARSIZE(buf.data, buf.len);
+	return buf.len <= max_bytes ? (bytea *) buf.data : NULL;
+}
+
 void
 aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial)
 {
@@ -537,6 +594,95 @@ encode_tail(StringInfo buf, const AevonPacked *tail, int64 gap)
 			encode_partial(buf, &entry->partial, &tail->merged);
 	}
 	return last;
+}
+
+static void
+begin_splice(Splice *splice, const AevonPackedReader *row, const AevonPacked *head)
+{
+	splice->row = row;
+	splice->base = &head->merged;
+	splice->at = row->at;
+	splice->left = row->count;
+	splice->next = row->first;
+	splice->count = 0;
+	splice->window = head->first;
+	splice->last_entry = 0;
+	initStringInfo(&splice->entries);
+	enlargeStringInfo(&splice->entries, (int) (row->end - row->at) + 1024);
+	next_gap(splice);
+}
+
+/* Where the next entry of the row begins; behind all of them the greatest window. */
+static void
+next_gap(Splice *splice)
+{
+	const AevonPackedReader *row = splice->row;
+
+	splice->entry = splice->at;
+	if (splice->left == 0)
+	{
+		splice->next = PG_INT64_MAX;
+		return;
+	}
+	splice->next += get_gap(&splice->at, row->end, false);
+	/* whoever appends to the row goes by these */
+	if ((splice->left == row->count && splice->next != row->first) ||
+		(splice->left == 1 &&
+		 (splice->entry - row->at != row->before || splice->next != row->last)))
+		aevon_varint_corrupted();
+}
+
+/* The entries of windows below `until`: all but the first with the gap they have. */
+static void
+copy_entries(Splice *splice, int64 until)
+{
+	const char *begin;
+
+	if (splice->next >= until)
+		return;
+	begin_entry(splice, splice->next);
+	begin = splice->at;
+	for (;;)
+	{
+		skip_partial(&splice->at, splice->row->end);
+		splice->window = splice->next;
+		splice->left--;
+		next_gap(splice);
+		if (splice->next >= until)
+			break;
+		splice->count++;
+		splice->last_entry = splice->entries.len + (int) (splice->entry - begin);
+	}
+	appendBinaryStringInfo(&splice->entries, begin, (int) (splice->entry - begin));
+}
+
+static void
+begin_entry(Splice *splice, int64 window)
+{
+	splice->count++;
+	splice->last_entry = splice->entries.len;
+	aevon_varint_put(&splice->entries, window - splice->window);
+	splice->window = window;
+}
+
+static void
+splice_state(Splice *splice, const AevonWindowState *state)
+{
+	AevonPartial merged;
+	AevonQuantiles view;
+
+	copy_entries(splice, state->window);
+	begin_entry(splice, state->window);
+	if (splice->next != state->window)
+	{
+		encode_partial(&splice->entries, state->partial, splice->base);
+		return;
+	}
+	decode_partial(&splice->at, splice->row->end, &merged, splice->base, &view);
+	aevon_partial_merge(&merged, state->partial);
+	encode_partial(&splice->entries, &merged, splice->base);
+	splice->left--;
+	next_gap(splice);
 }
 
 /* All of a row but its entries, in a buffer with room for these. */

@@ -174,6 +174,13 @@ extern bytea *aevon_packed_encode(const AevonPacked *packed);
 extern bytea *aevon_packed_append(const bytea *state, const AevonWindowState *states, int count,
 								  int max_windows, int max_bytes);
 
+/*
+ * The same with states merged into any windows of a row that is not open, or put
+ * between them; only entries that change are decoded.
+ */
+extern bytea *aevon_packed_splice(const bytea *state, const AevonWindowState *states, int count,
+								  int max_windows, int max_bytes);
+
 /* Merge a partial state into the entry of `window`, made if missing. */
 extern void aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial);
 

@@ -69,6 +69,7 @@ static void spill_item(AevonChainHash *hash, const AevonChainItem *item);
 static AevonChainItem entry_item(const AevonChainHash *hash, const Entry *entry);
 static void hash_items(AevonChainHash *hash);
 static void hash_entries(AevonChainHash *hash);
+static void sort_minors(AevonChainHash *hash);
 static void hash_sorted(AevonChainHash *hash);
 static void hash_item(AevonChainHash *hash, const void *bytes, Size length);
 static void put_bytes(AevonChainHash *hash, const void *bytes, Size length);
@@ -285,6 +286,7 @@ hash_items(AevonChainHash *hash)
 static void
 hash_entries(AevonChainHash *hash)
 {
+	sort_minors(hash);
 	sort_entries(hash->entries, hash->count, hash->bytes);
 	for (int i = 0; i < hash->count; i++)
 	{
@@ -296,6 +298,24 @@ hash_entries(AevonChainHash *hash)
 	}
 	hash->count = 0;
 	hash->used = 0;
+}
+
+/*
+ * Late events of a principal are out of order, a few among many: sort them where
+ * they are, so that a batch stays a run.
+ */
+static void
+sort_minors(AevonChainHash *hash)
+{
+	Entry	   *entries = hash->entries;
+
+	for (int first = 0, end; first < hash->count; first = end)
+	{
+		for (end = first + 1; end < hash->count && entries[end].minor == entries[first].minor; end++)
+			continue;
+		if (end > first + 1)
+			sort_entries_anew(&entries[first], end - first, hash->bytes);
+	}
 }
 
 static void

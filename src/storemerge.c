@@ -11,6 +11,9 @@
 #include "storemerge.h"
 #include "storetable.h"
 
+/* Rows gone by to find the one before, rather than to search for it. */
+#define MAX_STEPS 3
+
 /* A row to be written, and the states [from, until) that go into it. */
 typedef struct Place
 {
@@ -21,11 +24,12 @@ typedef struct Place
 } Place;
 
 static Place find_place(AevonStore *store, const AevonSeriesTier *where,
-						const AevonWindowState *states, int count);
+						const AevonWindowState *states, int count, bool again);
+static bool find_before(AevonStore *store, AevonStoreTable *table, int64 window);
 static int	merge_into(AevonStore *store, const AevonSeriesTier *where, const Place *place,
 					   const AevonWindowState *states);
 static int	count_beyond(AevonStoreTable *table, const AevonWindowState *states, int count);
-static bool append_states(AevonStore *store, const AevonSeriesTier *where,
+static bool splice_states(AevonStore *store, const AevonSeriesTier *where,
 						  const AevonWindowState *states, int count);
 static int	write_packed(AevonStore *store, const AevonSeriesTier *where, const Place *place,
 						 const AevonPacked *packed, bool appended);
@@ -47,7 +51,7 @@ aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 	while (count > 0)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
-		Place		place = find_place(store, where, states, count);
+		Place		place = find_place(store, where, states, count, written > 0);
 		int			beyond = 0;
 
 		if (place.there && !where->replace)
@@ -72,18 +76,33 @@ aevon_store_merge(AevonStore *store, const AevonSeriesTier *where,
 /* The row for the last of the states, and the states of its time. */
 static Place
 find_place(AevonStore *store, const AevonSeriesTier *where, const AevonWindowState *states,
-		   int count)
+		   int count, bool again)
 {
 	AevonStoreTable *table = aevon_storetable_tier(store, where->tier);
 	AevonRowRange range = {where->series_key, AEVON_WINDOW_MIN, states[count - 1].window};
 	Place		place = {.first_window = AEVON_WINDOW_MIN,.from = count - 1,.until = count};
 
-	place.there = aevon_storetable_find_row(store, table, &range);
+	place.there = (again && find_before(store, table, states[count - 1].window)) ||
+		aevon_storetable_find_row(store, table, &range);
 	if (place.there)
 		place.first_window = aevon_storetable_first_window(table);
 	while (place.from > 0 && states[place.from - 1].window >= place.first_window)
 		place.from--;
 	return place;
+}
+
+/* From the row found last back to that for a window, if there are few between. */
+static bool
+find_before(AevonStore *store, AevonStoreTable *table, int64 window)
+{
+	for (int i = 0; i < MAX_STEPS; i++)
+	{
+		if (!aevon_storetable_next(store, table, BackwardScanDirection))
+			return false;
+		if (aevon_storetable_first_window(table) <= window)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -113,7 +132,7 @@ merge_into(AevonStore *store, const AevonSeriesTier *where, const Place *place,
 	bool		appended;
 
 	if (place->there && !where->replace &&
-		append_states(store, where, &states[place->from], place->until - place->from))
+		splice_states(store, where, &states[place->from], place->until - place->from))
 		return 1;
 	if (place->there)
 		aevon_packed_decode(aevon_storetable_state(table), false, &packed);
@@ -130,15 +149,19 @@ merge_into(AevonStore *store, const AevonSeriesTier *where, const Place *place,
 	return write_packed(store, where, place, &packed, appended);
 }
 
-/* The quick way for most: the row found grows at its end, and need not be cut. */
+/* The quick way for most: the row found need be neither decoded as a whole nor cut. */
 static bool
-append_states(AevonStore *store, const AevonSeriesTier *where, const AevonWindowState *states,
+splice_states(AevonStore *store, const AevonSeriesTier *where, const AevonWindowState *states,
 			  int count)
 {
 	AevonStoreTable *table = aevon_storetable_tier(store, where->tier);
-	bytea	   *state = aevon_packed_append(aevon_storetable_state(table), states, count,
-											AEVON_PACKED_WINDOWS, AEVON_PACKED_BYTES);
+	const bytea *found = aevon_storetable_state(table);
+	bytea	   *state = aevon_packed_append(found, states, count, AEVON_PACKED_WINDOWS,
+											AEVON_PACKED_BYTES);
 
+	if (state == NULL)
+		state = aevon_packed_splice(found, states, count, AEVON_PACKED_WINDOWS,
+									AEVON_PACKED_BYTES);
 	if (state == NULL)
 		return false;
 	write_row(store, table, where->series_key, aevon_storetable_first_window(table), state, true);
