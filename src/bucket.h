@@ -1,7 +1,6 @@
 /*
  * bucket.h
- *		Partial states of a series over windows, and how many of them are
- *		packed into one row.
+ *		Many partial states of a series over windows, packed into one row.
  *
  * Windows are numbered from 2000-01-01 00:00 UTC, downwards before it: minutes
  * by AEVON_MINUTE, hours and days likewise.  Layer 0: no database access.
@@ -11,69 +10,13 @@
 
 #include "postgres.h"
 #include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
 
-#include "decimal.h"
-#include "distinct.h"
-#include "quantiles.h"
+#include "partial.h"
+#include "varint.h"
 
 #define AEVON_MINUTE INT64CONST(60000000)	/* microseconds */
 #define AEVON_DAY (1440 * AEVON_MINUTE)
-
-/* Statistics kept beyond count, sum, min and max; bits of a measure. */
-#define AEVON_KEEP_LAST 0x01
-#define AEVON_KEEP_QUANTILES 0x02
-#define AEVON_KEEP_DISTINCT 0x04
-#define AEVON_KEEP_SKETCHES (AEVON_KEEP_QUANTILES | AEVON_KEEP_DISTINCT)
-
-/* The greatest (occurred_at, principal, event_id) with a value. */
-typedef struct AevonLast
-{
-	TimestampTz occurred_at;
-	char	   *principal;		/* palloc'd, zero-terminated */
-	char	   *event_id;		/* palloc'd, zero-terminated */
-	AevonDecimal value;
-} AevonLast;
-
-/*
- * What is known of a set of events.  All-zero is the state of no events.
- * sum, min, max, last and quantiles cover event_count - skipped events and mean
- * nothing when there are none; distinct covers every event that has a JSON
- * value, a number or not.  The provenance fields mean nothing when event_count
- * is 0.
- */
-typedef struct AevonPartial
-{
-	int64		event_count;	/* events that matched */
-	int64		skipped;		/* of these, without a usable value */
-	int64		late;			/* of these, ingested after their UTC day's
-								 * end */
-	AevonDecimal sum;
-	AevonDecimal min;
-	AevonDecimal max;
-	AevonLast  *last;			/* NULL: not kept, or no value */
-	AevonQuantiles *quantiles;	/* likewise */
-	AevonDistinct *distinct;	/* likewise */
-	int64		min_stamp;		/* provenance: ends inclusive */
-	int64		max_stamp;
-	TimestampTz min_ingested;
-	TimestampTz max_ingested;
-} AevonPartial;
-
-/*
- * Merge `from` into `into`, in any order with the same result.  What `into`
- * keeps is copied to the current memory context, or where it lies already.
- */
-extern void aevon_partial_merge(AevonPartial *into, const AevonPartial *from);
-
-/* Replace into->last by `last` if that is greater. */
-extern void aevon_partial_offer_last(AevonPartial *into, const AevonLast *last);
-
-/* Add one value, or one hash of a value, to a sketch, made if missing. */
-extern void aevon_partial_add_quantile(AevonPartial *into, const AevonDecimal *value);
-extern void aevon_partial_add_distinct(AevonPartial *into, uint64 hash);
-
-/* Are the sketches the same? */
-extern bool aevon_partial_equal_sketches(const AevonPartial *a, const AevonPartial *b);
 
 /* Number of the window of `unit` microseconds that holds a time. */
 static inline int64
@@ -166,21 +109,6 @@ extern bool aevon_packed_next(AevonPackedReader *reader, int64 from, int64 until
 
 extern bytea *aevon_packed_encode(const AevonPacked *packed);
 
-/*
- * A row with states merged into its last window or put behind it, or (open)
- * beside it, windows strictly ascending; the entries before are neither decoded
- * nor encoded anew.  NULL: that does not do, or would be too much for one row.
- */
-extern bytea *aevon_packed_append(const bytea *state, const AevonWindowState *states, int count,
-								  int max_windows, int max_bytes);
-
-/*
- * The same with states merged into any windows of a row that is not open, or put
- * between them; only entries that change are decoded.
- */
-extern bytea *aevon_packed_splice(const bytea *state, const AevonWindowState *states, int count,
-								  int max_windows, int max_bytes);
-
 /* Merge a partial state into the entry of `window`, made if missing. */
 extern void aevon_packed_add(AevonPacked *packed, int64 window, const AevonPartial *partial);
 
@@ -197,5 +125,29 @@ extern void aevon_packed_remerge(AevonPacked *packed);
  */
 extern void aevon_packed_slice(const AevonPacked *packed, int from, int count,
 							   AevonPacked *slice);
+
+/*
+ * For those who write rows otherwise: all of a row but its entries, in a new buffer
+ * with room for these.  `start` is the window of the first, `before` what all but
+ * the last take of the `entries` bytes.
+ */
+extern void aevon_packed_begin(StringInfo buf, const AevonPacked *packed, int64 start, int before,
+							   int entries);
+
+/* How far an entry's window is from that of the one before. */
+static inline int64
+aevon_packed_get_gap(const char **at, const char *end, bool open)
+{
+	return open ? aevon_varint_get_signed(at, end) : (int64) aevon_varint_get(at, end);
+}
+
+static inline void
+aevon_packed_put_gap(StringInfo buf, int64 gap, bool open)
+{
+	if (open)
+		aevon_varint_put_signed(buf, gap);
+	else
+		aevon_varint_put(buf, gap);
+}
 
 #endif							/* AEVON_BUCKET_H */

@@ -8,6 +8,7 @@
 
 #include "utils/memutils.h"
 
+#include "splice.h"
 #include "storemerge.h"
 #include "storetable.h"
 
@@ -156,11 +157,11 @@ splice_states(AevonStore *store, const AevonSeriesTier *where, const AevonWindow
 {
 	AevonStoreTable *table = aevon_storetable_tier(store, where->tier);
 	const bytea *found = aevon_storetable_state(table);
-	bytea	   *state = aevon_packed_append(found, states, count, AEVON_PACKED_WINDOWS,
+	bytea	   *state = aevon_splice_append(found, states, count, AEVON_PACKED_WINDOWS,
 											AEVON_PACKED_BYTES);
 
 	if (state == NULL)
-		state = aevon_packed_splice(found, states, count, AEVON_PACKED_WINDOWS,
+		state = aevon_splice_insert(found, states, count, AEVON_PACKED_WINDOWS,
 									AEVON_PACKED_BYTES);
 	if (state == NULL)
 		return false;

@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "guc.h"
+#include "splice.h"
 #include "storemerge.h"
 #include "storevisit.h"
 #include "tiers.h"
@@ -110,7 +111,7 @@ grow(const bytea *open, const AevonWindowState *minutes, int count)
 	Change		change = {0};
 
 	if (open != NULL)
-		change.open = aevon_packed_append(open, minutes, count, aevon_open_minutes,
+		change.open = aevon_splice_append(open, minutes, count, aevon_open_minutes,
 										  AEVON_PACKED_BYTES);
 	if (change.open != NULL)
 		return change;

@@ -1,5 +1,9 @@
 # growth: sweeps of 20,000 new events, the same ones, behind a log of BENCH_SMALLER
-# and one of BENCH_EVENTS events, in turns.
+# and one of BENCH_EVENTS events, in turns.  The series and their buckets are in the
+# server's buffers, as on a server that has nothing but these: what the peers wrote
+# and read since had pushed them out, and one sweep brings back nearly all of the
+# smaller log's, but not of the larger one's.  A page touched first after a
+# checkpoint is logged whole, as ever.
 
 # growth_round DATABASE
 growth_round() {
@@ -10,11 +14,18 @@ growth_round() {
 	own_sweep >>"$data/growth.$1"
 }
 
+# warm DATABASE: into the buffers
+warm() {
+	need_data "$1"
+	sql -c "CREATE EXTENSION IF NOT EXISTS pg_prewarm" -c "SELECT sum(pg_prewarm(oid::regclass)) FROM pg_class
+		WHERE relnamespace = 'aevon'::regnamespace AND relname ~ '^(series|buckets_|touched_days)' AND relkind IN ('r', 'i')" >/dev/null
+}
+
 bench_growth() {
 	local round grown
 
-	need_data small
-	need_data large
+	warm small
+	warm large
 	for round in $(seq 0 $((rounds * 2))); do
 		growth_next=$((900000000000 + round * 20000))
 		in_turns "$round" "growth_round small" "growth_round large"
