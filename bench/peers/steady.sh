@@ -1,9 +1,14 @@
 # steady: BENCH_MINUTES of ingest at half the rate that eight clients reach alone,
 # swept every 2 s by the worker, events as they come (occurred_at is now).  A sample
-# every tenth of the time: the most events not swept yet of ten looks, p95 of ingest,
-# size of the bucket tables and series.  Bloat is their size at the end over what they take
-# written anew.
+# every tenth of the time: the most events not swept yet of thirty looks (at random
+# moments: sweeps come regularly), p95 of ingest, size of the bucket tables and series.
+# Bloat is their size at the end over what they take written anew.
 # It is not among the parts that run by themselves.
+
+# wait_until TIME: seconds since 1970
+wait_until() {
+	sleep "$(awk -v time="$1" -v now="$(date +%s.%N)" 'BEGIN {print time > now ? time - now : 0}')"
+}
 
 # steady_sample SECONDS: watch so long; "seconds, most events not swept, p95 of ingest
 # in ms, MB of buckets"
@@ -11,10 +16,11 @@ steady_sample() {
 	local since p95 most i
 
 	since=$(date +%s)
-	most=$(for ((i = 0; i < 10; i++)); do
-		sleep "$(calc %.1f "$1 / 10")"
+	most=$(for ((i = 0; i < 30; i++)); do
+		wait_until "$(calc %.3f "$since + ($i + $RANDOM / 32768) * $1 / 30")"
 		sql -c "SELECT max(tail_events) FROM aevon.status"
 	done | sort -n | tail -n 1)
+	wait_until $((since + $1))
 	p95=$(cat "$TMPDIR"/steady/pgbench_log.* | awk -v since="$since" '$5 >= since {print $3 / 1000}' | percentile 0.95)
 	echo "$(($(date +%s) - steady_began)) $most $p95 $(calc %.1f "$(bucket_bytes) / 1048576")"
 }
