@@ -7,7 +7,7 @@
 
 # wait_until TIME: seconds since 1970
 wait_until() {
-	sleep "$(awk -v time="$1" -v now="$(date +%s.%N)" 'BEGIN {print time > now ? time - now : 0}')"
+	sleep "$(awk -v time="$1" -v now="$(date +%s.%N)" 'BEGIN {print (time > now ? time - now : 0)}')"
 }
 
 # steady_sample SECONDS: watch so long; "seconds, most events not swept, p95 of ingest
