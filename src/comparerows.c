@@ -83,12 +83,6 @@ check_row(void *context, int64 first_window, const bytea *bytes)
 {
 	RowCheck   *check = context;
 	AevonComparison *state = check->state;
-	AevonDifference difference = {
-		.tier = check->tier,
-		.what = aevon_difference_tier_name(check->tier),
-		.series_key = state->series_key,
-		.unreadable = true,
-	};
 	AevonPacked packed;
 	AevonPacked again;
 	const char *fault = "cannot be read";
@@ -103,22 +97,12 @@ check_row(void *context, int64 first_window, const bytea *bytes)
 		if (fault == NULL && packed.count > 0 &&
 			(!aevon_difference_equal(&packed.merged, &again.merged) || packed.first != again.first ||
 			 packed.last != again.last))
-		{
-			difference.unreadable = false;
-			difference.window_start = packed.entries[0].window * aevon_tier_minutes(check->tier) *
-				AEVON_MINUTE;
-			difference.stored = aevon_difference_document(state, &packed.merged);
-			difference.recomputed = aevon_difference_document(state, &again.merged);
-			fault = "";
-		}
+			aevon_difference_report(state, check->tier, packed.entries[0].window, &packed.merged,
+									&again.merged);
 	}
+	if (fault != NULL)
+		aevon_difference_report_fault(state, check->tier, fault);
 	check->bound = first_window;
-	if (fault == NULL)
-		return;
-	if (difference.stored == NULL)
-		difference.stored = aevon_difference_fault(state, fault);
-	state->found++;
-	state->visitor(state->context, &difference);
 }
 
 /* What is wrong with the windows of a row, or NULL. */

@@ -18,14 +18,10 @@ static const char *const tier_names[AEVON_TIER_COUNT] = {
 };
 
 static bool equal_last(const AevonLast *a, const AevonLast *b);
+static Jsonb *partial_document(const AevonComparison *state, const AevonPartial *partial);
 static void push_sketches(AevonJson *json, const AevonMeasure *measure,
 						  const AevonPartial *partial);
-
-const char *
-aevon_difference_tier_name(AevonTier tier)
-{
-	return tier_names[tier];
-}
+static Jsonb *fault_document(const AevonComparison *state, const char *fault);
 
 bool
 aevon_difference_equal(const AevonPartial *a, const AevonPartial *b)
@@ -58,15 +54,40 @@ aevon_difference_report(AevonComparison *state, AevonTier tier, int64 window, co
 	};
 
 	if (stored != NULL)
-		difference.stored = aevon_difference_document(state, stored);
+		difference.stored = partial_document(state, stored);
 	if (recomputed != NULL)
-		difference.recomputed = aevon_difference_document(state, recomputed);
+		difference.recomputed = partial_document(state, recomputed);
 	state->found++;
 	state->visitor(state->context, &difference);
 }
 
-Jsonb *
-aevon_difference_document(const AevonComparison *state, const AevonPartial *partial)
+void
+aevon_difference_report_fault(AevonComparison *state, AevonTier tier, const char *fault)
+{
+	AevonDifference difference = {
+		.tier = tier,
+		.what = tier_names[tier],
+		.series_key = state->series_key,
+		.unreadable = true,
+		.stored = fault_document(state, fault),
+	};
+
+	state->found++;
+	state->visitor(state->context, &difference);
+}
+
+static bool
+equal_last(const AevonLast *a, const AevonLast *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->occurred_at == b->occurred_at && strcmp(a->principal, b->principal) == 0 &&
+		strcmp(a->event_id, b->event_id) == 0 &&
+		aevon_decimal_compare(&a->value, &b->value) == 0;
+}
+
+static Jsonb *
+partial_document(const AevonComparison *state, const AevonPartial *partial)
 {
 	AevonJson	json = {0};
 
@@ -94,28 +115,6 @@ aevon_difference_document(const AevonComparison *state, const AevonPartial *part
 	return aevon_json_finish(&json);
 }
 
-Jsonb *
-aevon_difference_fault(const AevonComparison *state, const char *fault)
-{
-	AevonJson	json = {0};
-
-	aevon_json_token(&json, WJB_BEGIN_OBJECT);
-	aevon_dims_push(&json, state->dims);
-	aevon_json_text(&json, "row", fault);
-	aevon_json_token(&json, WJB_END_OBJECT);
-	return aevon_json_finish(&json);
-}
-
-static bool
-equal_last(const AevonLast *a, const AevonLast *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return a->occurred_at == b->occurred_at && strcmp(a->principal, b->principal) == 0 &&
-		strcmp(a->event_id, b->event_id) == 0 &&
-		aevon_decimal_compare(&a->value, &b->value) == 0;
-}
-
 /* What they say, and a number that tells them apart when that is the same. */
 static void
 push_sketches(AevonJson *json, const AevonMeasure *measure, const AevonPartial *partial)
@@ -137,4 +136,16 @@ push_sketches(AevonJson *json, const AevonMeasure *measure, const AevonPartial *
 		aevon_distinct_encode(&buf, partial->distinct);
 	aevon_json_number(json, "sketch_digest",
 					  int64_to_numeric(hash_bytes((const unsigned char *) buf.data, buf.len)));
+}
+
+static Jsonb *
+fault_document(const AevonComparison *state, const char *fault)
+{
+	AevonJson	json = {0};
+
+	aevon_json_token(&json, WJB_BEGIN_OBJECT);
+	aevon_dims_push(&json, state->dims);
+	aevon_json_text(&json, "row", fault);
+	aevon_json_token(&json, WJB_END_OBJECT);
+	return aevon_json_finish(&json);
 }

@@ -56,9 +56,6 @@ typedef struct AevonComparison
 	int64		found;
 } AevonComparison;
 
-/* As AevonDifference says it. */
-extern const char *aevon_difference_tier_name(AevonTier tier);
-
 /* Of everything, provenance too: reads as of a time go by it. */
 extern bool aevon_difference_equal(const AevonPartial *a, const AevonPartial *b);
 
@@ -66,8 +63,8 @@ extern bool aevon_difference_equal(const AevonPartial *a, const AevonPartial *b)
 extern void aevon_difference_report(AevonComparison *state, AevonTier tier, int64 window,
 									const AevonPartial *stored, const AevonPartial *recomputed);
 
-/* What a partial holds, and what is wrong with a row, as documents. */
-extern Jsonb *aevon_difference_document(const AevonComparison *state, const AevonPartial *partial);
-extern Jsonb *aevon_difference_fault(const AevonComparison *state, const char *fault);
+/* Tell of a row as a whole: what is wrong with it. */
+extern void aevon_difference_report_fault(AevonComparison *state, AevonTier tier,
+										  const char *fault);
 
 #endif							/* AEVON_DIFFERENCE_H */

@@ -375,7 +375,7 @@ expect_totals(AevonGroups *groups, AevonStore *store, const Ordered *chosen, int
 	int			series = 1;
 
 	for (int i = 1; i < count && measure_of(&chosen[i]) == measure; i++)
-		series += chosen[i].place.series != chosen[i - 1].place.series;
+		series += !same_series(&chosen[i - 1], &chosen[i]);
 	aevon_store_expect_totals(store, groups->measures[measure].measure->measure_key, series);
 }
 

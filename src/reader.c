@@ -5,9 +5,9 @@
  * Each event of the range is met exactly once per measure.  Events inside the
  * measure's cut come from the buckets, those outside it (the tail) are read raw.
  * Of the partial minutes at the ends those inside are read raw too, unless no
- * bucket holds any; of slices, and of a range without a whole minute, all are.  Inside is a fixed property of an event's stamp and
- * buckets and cut change in one transaction, so one snapshot sees a matching
- * pair.
+ * bucket holds any; of slices, and of a range without a whole minute, all are.
+ * Inside is a fixed property of an event's stamp and buckets and cut change in one
+ * transaction, so one snapshot sees a matching pair.
  */
 #include "postgres.h"
 

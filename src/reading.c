@@ -103,13 +103,9 @@ static void
 go_beside(AevonReading *reader, TimestampTz since, TimestampTz until)
 {
 	const AevonQuestion *question = reader->question;
-	AevonVoidRange range = {AEVON_VOIDS_OF_TENANT_BY_TIME, question->tenant_key, since, until};
+	AevonVoidRange range = aevon_voids_range_by_time(question->tenant_key, question->principal_key,
+													 since, until);
 
-	if (question->principal_key)
-	{
-		range.order = AEVON_VOIDS_OF_PRINCIPAL_BY_TIME;
-		range.key = question->principal_key;
-	}
 	aevon_voids_go_beside(reader->voids, &range);
 }
 

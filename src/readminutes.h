@@ -2,7 +2,8 @@
  * readminutes.h
  *		The minutes of a read, from packed minutes, hours and days.
  *
- * Of partial minutes at the ends the buckets tell whether they hold anything.  Minutes whose bucket is not what is asked for are read raw: those that hold an
+ * Of partial minutes at the ends the buckets tell whether they hold anything.
+ * Minutes whose bucket is not what is asked for are read raw: those that hold an
  * event whose void is still outside the cut, and for a past state (as_of) those
  * that hold events ingested before and after it, or an event voided since.
  * Layer 2.

@@ -9,7 +9,6 @@
 #include "fold.h"
 #include "recount.h"
 
-static void go_beside(const AevonRecount *recount);
 static bool is_known(const AevonRecount *recount, int64 stamp, TimestampTz at);
 
 void
@@ -51,7 +50,12 @@ AevonLogScan *
 aevon_recount_scan(const AevonRecount *recount)
 {
 	if (recount->beside)
-		go_beside(recount);
+	{
+		AevonVoidRange range = aevon_voids_range_by_time(recount->tenant_key, recount->subject_key,
+														 recount->since, recount->until);
+
+		aevon_voids_go_beside(recount->voids, &range);
+	}
 	if (recount->subject_key > 0)
 		return aevon_log_scan_principal(recount->snapshot, recount->subject_key,
 										recount->since, recount->until);
@@ -74,21 +78,6 @@ aevon_recount_standing(const AevonRecount *recount, const AevonLogRow *row)
 	if (is_void && is_known(recount, found.stamp, found.voided_at))
 		return AEVON_STANDS_VOIDED;
 	return AEVON_STANDS_COUNTED;
-}
-
-static void
-go_beside(const AevonRecount *recount)
-{
-	AevonVoidRange range = {
-		AEVON_VOIDS_OF_TENANT_BY_TIME, recount->tenant_key, recount->since, recount->until
-	};
-
-	if (recount->subject_key > 0)
-	{
-		range.order = AEVON_VOIDS_OF_PRINCIPAL_BY_TIME;
-		range.key = recount->subject_key;
-	}
-	aevon_voids_go_beside(recount->voids, &range);
 }
 
 static bool

@@ -3,7 +3,7 @@
  *		Where the rows of a measure's totals lie, read from their index in one go.
  *
  * Entries of the index are read, not the rows: a sweep then fetches each row it
- * wants by its place, in the order in which rows lie.
+ * wants by its place.
  */
 #include "postgres.h"
 
@@ -25,27 +25,20 @@
 #define GROUPING_COLUMN 3
 #define SUBJECT_COLUMN 4
 
-typedef struct Entry
-{
-	int32		subject_key;
-	ItemPointerData tid;
-} Entry;
-
 struct AevonSeriesPlaces
 {
 	int32		measure_key;
 	int			count;
 	int			capacity;
 	int			at;				/* of the subject asked for last */
-	Entry	   *entries;		/* by subject */
-	ItemPointerData *tids;		/* of the entries */
+	AevonSeriesPlace *entries;	/* by subject */
 };
 
 static void read_index(AevonSeriesPlaces *places, IndexScanDesc scan);
 static void add_entry(AevonSeriesPlaces *places, int32 subject_key, ItemPointer tid);
 
 static inline int
-compare_entries(const Entry *a, const Entry *b)
+compare_entries(const AevonSeriesPlace *a, const AevonSeriesPlace *b)
 {
 	if (a->subject_key != b->subject_key)
 		return a->subject_key < b->subject_key ? -1 : 1;
@@ -53,7 +46,7 @@ compare_entries(const Entry *a, const Entry *b)
 }
 
 #define ST_SORT sort_entries
-#define ST_ELEMENT_TYPE Entry
+#define ST_ELEMENT_TYPE AevonSeriesPlace
 #define ST_COMPARE(a, b) compare_entries(a, b)
 #define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
@@ -73,7 +66,7 @@ aevon_seriesplaces_read(Relation heap, Relation index, Snapshot snapshot, int32 
 	places = palloc0(sizeof(AevonSeriesPlaces));
 	places->measure_key = measure_key;
 	places->capacity = count + 16;
-	places->entries = palloc_extended(places->capacity * sizeof(Entry), MCXT_ALLOC_HUGE);
+	places->entries = palloc_extended(places->capacity * sizeof(AevonSeriesPlace), MCXT_ALLOC_HUGE);
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(measure_key));
 	scan = index_beginscan(heap, index, snapshot, 1, 0);
 	scan->xs_want_itup = true;
@@ -82,10 +75,6 @@ aevon_seriesplaces_read(Relation heap, Relation index, Snapshot snapshot, int32 
 	index_endscan(scan);
 
 	sort_entries(places->entries, places->count);
-	places->tids = palloc_extended(Max(places->count, 1) * sizeof(ItemPointerData),
-								   MCXT_ALLOC_HUGE);
-	for (int i = 0; i < places->count; i++)
-		places->tids[i] = places->entries[i].tid;
 	return places;
 }
 
@@ -95,7 +84,6 @@ aevon_seriesplaces_free(AevonSeriesPlaces *places)
 	if (places == NULL)
 		return;
 	pfree(places->entries);
-	pfree(places->tids);
 	pfree(places);
 }
 
@@ -105,10 +93,10 @@ aevon_seriesplaces_are_of(const AevonSeriesPlaces *places, int32 measure_key)
 	return places != NULL && places->measure_key == measure_key;
 }
 
-const ItemPointerData *
+const AevonSeriesPlace *
 aevon_seriesplaces_find(AevonSeriesPlaces *places, int32 subject_key, int *count)
 {
-	const Entry *entries = places->entries;
+	const AevonSeriesPlace *entries = places->entries;
 	int			end;
 
 	if (places->at < places->count && entries[places->at].subject_key > subject_key)
@@ -119,7 +107,7 @@ aevon_seriesplaces_find(AevonSeriesPlaces *places, int32 subject_key, int *count
 	while (end < places->count && entries[end].subject_key == subject_key)
 		end++;
 	*count = end - places->at;
-	return &places->tids[places->at];
+	return &entries[places->at];
 }
 
 static void
@@ -145,7 +133,7 @@ add_entry(AevonSeriesPlaces *places, int32 subject_key, ItemPointer tid)
 	if (places->count == places->capacity)
 	{
 		places->capacity *= 2;
-		places->entries = repalloc_huge(places->entries, places->capacity * sizeof(Entry));
+		places->entries = repalloc_huge(places->entries, places->capacity * sizeof(AevonSeriesPlace));
 	}
 	places->entries[places->count].subject_key = subject_key;
 	places->entries[places->count++].tid = *tid;

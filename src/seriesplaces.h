@@ -16,6 +16,13 @@
 
 typedef struct AevonSeriesPlaces AevonSeriesPlaces;
 
+/* Where a subject's row may lie. */
+typedef struct AevonSeriesPlace
+{
+	int32		subject_key;
+	ItemPointerData tid;
+} AevonSeriesPlace;
+
 /*
  * NULL: that does not pay for so many series.  Allocates in the current memory
  * context.
@@ -30,7 +37,7 @@ extern bool aevon_seriesplaces_are_of(const AevonSeriesPlaces *places, int32 mea
  * The places of a subject's row, of which one at most holds what the snapshot sees;
  * quick where subjects are asked for in ascending order.
  */
-extern const ItemPointerData *aevon_seriesplaces_find(AevonSeriesPlaces *places,
-													  int32 subject_key, int *count);
+extern const AevonSeriesPlace *aevon_seriesplaces_find(AevonSeriesPlaces *places,
+													   int32 subject_key, int *count);
 
 #endif							/* AEVON_SERIESPLACES_H */

@@ -378,18 +378,13 @@ static bool
 removed_since(const Snapshotting *state, const ChangedDay *day, AevonVoids *voids,
 			  AevonSeriesFilter *filter, TimestampTz since)
 {
-	bool		whole_tenant = day->subject_key < 0;
 	TimestampTz start = day->day * AEVON_DAY;
 	Removal		removal = {day->measure, filter, cut_of(state, day->measure_key), since, false};
 	AevonVoidedRange range = {
 		.snapshot = GetActiveSnapshot(),
 		/* the day's own: there may be any number of others */
-		.voids = {
-			.order = whole_tenant ? AEVON_VOIDS_OF_TENANT_BY_TIME : AEVON_VOIDS_OF_PRINCIPAL_BY_TIME,
-			.key = whole_tenant ? day->tenant_key : day->subject_key,
-			.from = start,
-			.until = start + AEVON_DAY,
-		},
+		.voids = aevon_voids_range_by_time(day->tenant_key, day->subject_key, start,
+										   start + AEVON_DAY),
 		.voided_since = since,
 		.since = start,
 		.until = start + AEVON_DAY,

@@ -96,13 +96,13 @@ find_placed(AevonStore *store, const AevonSeries *series)
 {
 	AevonStoreTable *table = series_table(store);
 	int			count;
-	const ItemPointerData *places = aevon_seriesplaces_find(store->places, series->subject_key,
-															&count);
+	const AevonSeriesPlace *places = aevon_seriesplaces_find(store->places, series->subject_key,
+															 &count);
 
 	store->found_key = 0;
 	for (int i = 0; i < count; i++)
 	{
-		if (aevon_storetable_fetch(store, table, &places[i]) && is_totals(table->slot, series))
+		if (aevon_storetable_fetch(store, table, &places[i].tid) && is_totals(table->slot, series))
 			return note_found(store, table->slot);
 	}
 	return 0;

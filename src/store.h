@@ -61,9 +61,9 @@ extern int64 aevon_store_find_series(AevonStore *store, const AevonSeries *serie
 extern void aevon_store_expect_totals(AevonStore *store, int32 measure_key, int count);
 
 /*
- * As aevon_store_find_series, of totals; *place: where its row can be found again (refetch.h);
- * *lasting: the series is no work of the current transaction that its abort would
- * undo.
+ * As aevon_store_find_series, of totals; *place: where its row can be found again
+ * (refetch.h); *lasting: the series is no work of the current transaction that its
+ * abort would undo.
  */
 extern int64 aevon_store_find_totals(AevonStore *store, const AevonSeries *series,
 									 AevonPlaceOfRow *place, bool *lasting);

@@ -63,19 +63,13 @@ aevon_storetable_close(AevonStore *store, AevonStoreTable *table)
 AevonStoreTable *
 aevon_storetable_tier(AevonStore *store, AevonTier tier)
 {
-	static const AevonStoreRelation written[AEVON_TIER_COUNT] = {
-		[AEVON_TIER_1M] = {AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY, 2},
-		[AEVON_TIER_1H] = {AEVON_BUCKETS_1H, AEVON_BUCKETS_1H_KEY, 2},
-		[AEVON_TIER_1D] = {AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY, 2},
-	};
-	static const AevonStoreRelation read[AEVON_TIER_COUNT] = {
+	static const AevonStoreRelation relations[AEVON_TIER_COUNT] = {
 		[AEVON_TIER_1M] = {AEVON_BUCKETS_1M, AEVON_BUCKETS_1M_KEY, 3},
 		[AEVON_TIER_1H] = {AEVON_BUCKETS_1H, AEVON_BUCKETS_1H_KEY, 3},
 		[AEVON_TIER_1D] = {AEVON_BUCKETS_1D, AEVON_BUCKETS_1D_KEY, 3},
 	};
 
-	return aevon_storetable_open(store, &store->tiers[tier],
-								 store->for_writing ? &written[tier] : &read[tier]);
+	return aevon_storetable_open(store, &store->tiers[tier], &relations[tier]);
 }
 
 bool
@@ -142,8 +136,7 @@ aevon_storetable_find_row(AevonStore *store, AevonStoreTable *table, const Aevon
 	if (range->at_least != AEVON_WINDOW_MIN)
 		ScanKeyInit(&keys[2], 2, BTGreaterEqualStrategyNumber, F_INT8GE,
 					Int64GetDatum(range->at_least));
-	return aevon_storetable_find(store, table, keys, table->relation->nkeys,
-								 BackwardScanDirection);
+	return aevon_storetable_find(store, table, keys, 3, BackwardScanDirection);
 }
 
 int64

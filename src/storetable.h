@@ -81,8 +81,8 @@ extern bool aevon_storetable_fetch(AevonStore *store, AevonStoreTable *table,
 
 /*
  * The series' row of buckets with the greatest first_window that is not above at_most;
- * so that it and those before it are not below at_least, by which readers spare
- * the index a look at rows that they do not want (writers do not set it).
+ * so that it and those before it are not below at_least, which spares the index a
+ * look at rows that are not wanted.
  */
 typedef struct AevonRowRange
 {

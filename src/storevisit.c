@@ -44,9 +44,8 @@ typedef struct RowVisit
 static void visit_row(void *context, int64 first_window, const bytea *state);
 static bool may_divide(const AevonVisit *visit);
 static int64 *known_reach(const AevonStore *store, const AevonVisit *visit);
-static bool visit_range(AevonStore *store, const AevonVisit *visit, const AevonRowRange *range,
-						AevonRowVisitor visitor, void *context);
-static void note_reach(int64 *reach, const AevonVisit *visit, int64 first);
+static int64 visit_range(AevonStore *store, const AevonVisit *visit, const AevonRowRange *range,
+						 AevonRowVisitor visitor, void *context);
 static OpenRow *read_open_row(AevonStore *store, const AevonVisit *visit);
 static void open_windows(AevonPackedReader *row, const AevonVisit *visit, OpenRow *open);
 static OpenWindow *find_open(OpenRow *open, int64 window);
@@ -100,18 +99,22 @@ aevon_store_visit_rows(AevonStore *store, const AevonVisit *visit, AevonRowVisit
 {
 	AevonRowRange range = {visit->series_key, AEVON_WINDOW_MIN, visit->until - 1};
 	int64	   *reach = known_reach(store, visit);
+	int64		first;
 
 	if (reach != NULL && *reach > 0)
 		range.at_least = visit->from - 2 * *reach;
-	if (!visit_range(store, visit, &range, visitor, context) &&
-		range.at_least != AEVON_WINDOW_MIN)
+	first = visit_range(store, visit, &range, visitor, context);
+	if (first > visit->from && range.at_least != AEVON_WINDOW_MIN)
 	{
 		/* the row that covers `from` began before the bound */
 		*reach = 0;
 		range.at_least = AEVON_WINDOW_MIN;
 		range.at_most = visit->from;
-		visit_range(store, visit, &range, visitor, context);
+		first = visit_range(store, visit, &range, visitor, context);
 	}
+	if (reach != NULL && first != AEVON_WINDOW_MIN && first <= visit->from &&
+		visit->from - first <= CLOSE_ROWS)
+		*reach = Max(*reach, visit->from - first + 1);
 }
 
 /*
@@ -140,41 +143,28 @@ known_reach(const AevonStore *store, const AevonVisit *visit)
 
 /*
  * Backwards, so that the row that covers the start of the visit is simply the
- * last.  False: it was not met.
+ * last.  The first window of the last row met; AEVON_WINDOW_MAX: there was none.
  */
-static bool
+static int64
 visit_range(AevonStore *store, const AevonVisit *visit, const AevonRowRange *range,
 			AevonRowVisitor visitor, void *context)
 {
 	AevonStoreTable *table = aevon_storetable_tier(store, visit->tier);
 	bool		found = aevon_storetable_find_row(store, table, range);
+	int64		first = AEVON_WINDOW_MAX;
 
 	while (found)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(store->scratch);
-		int64		first = aevon_storetable_first_window(table);
 
 		CHECK_FOR_INTERRUPTS();
+		first = aevon_storetable_first_window(table);
 		visitor(context, first, aevon_storetable_state(table));
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(store->scratch);
-		if (first <= visit->from)
-		{
-			note_reach(known_reach(store, visit), visit, first);
-			return true;
-		}
-		found = aevon_storetable_next(store, table, BackwardScanDirection);
+		found = first > visit->from && aevon_storetable_next(store, table, BackwardScanDirection);
 	}
-	return false;
-}
-
-/* `first` is that of the row that covers the start of the visit. */
-static void
-note_reach(int64 *reach, const AevonVisit *visit, int64 first)
-{
-	if (reach == NULL || first == AEVON_WINDOW_MIN || visit->from - first > CLOSE_ROWS)
-		return;
-	*reach = Max(*reach, visit->from - first + 1);
+	return first;
 }
 
 /* A visitor of rows: give their states. */

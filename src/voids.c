@@ -166,6 +166,19 @@ aevon_voids_visit(AevonVoids *voids, const AevonVoidRange *range, AevonVoidVisit
 	index_close(index, AccessShareLock);
 }
 
+AevonVoidRange
+aevon_voids_range_by_time(int32 tenant_key, int32 principal_key, int64 from, int64 until)
+{
+	AevonVoidRange range = {AEVON_VOIDS_OF_TENANT_BY_TIME, tenant_key, from, until};
+
+	if (principal_key > 0)
+	{
+		range.order = AEVON_VOIDS_OF_PRINCIPAL_BY_TIME;
+		range.key = principal_key;
+	}
+	return range;
+}
+
 void
 aevon_voids_go_beside(AevonVoids *voids, const AevonVoidRange *range)
 {

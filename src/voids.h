@@ -66,6 +66,10 @@ typedef struct AevonVoidRange
 	int64		until;
 } AevonVoidRange;
 
+/* By time, of a principal; principal_key not above 0: of the whole tenant. */
+extern AevonVoidRange aevon_voids_range_by_time(int32 tenant_key, int32 principal_key, int64 from,
+												int64 until);
+
 typedef void (*AevonVoidVisitor) (void *context, const AevonVoid *found);
 
 /* Visit the voids of a range; `voids` may be NULL. */
