@@ -149,11 +149,13 @@ extern bool aevon_catalog_installed(void);
 #define Anum_series_made_xmax 6
 #define Anum_series_touched_mask 7
 #define Anum_series_touched_run 8
-#define Anum_series_touched_day 9
-#define Anum_series_dims_digest 10
-#define Anum_series_dims 11
-#define Anum_series_open_minutes 12
-#define Natts_series 12
+#define Anum_series_closed_until 9
+#define Anum_series_touched_day 10
+#define Anum_series_hours_from 11
+#define Anum_series_dims_digest 12
+#define Anum_series_dims 13
+#define Anum_series_open_minutes 14
+#define Natts_series 14
 
 #define Anum_series_counts_series_count 1
 #define Anum_series_counts_measure_key 2

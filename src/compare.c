@@ -35,7 +35,8 @@ static int64 next_stored_minute(const AevonComparison *state, AevonTier tier, in
 static const AevonPacked *closed_minutes(const AevonPacked *minutes, const Collected *closed,
 										 const Collected *open);
 static const AevonPackedEntry *find_collected(const Collected *stored, int64 window);
-static const AevonPacked *coarser(const AevonPacked *minutes, AevonTier tier);
+static const AevonPacked *coarser(const AevonPacked *minutes, AevonTier tier, int64 kept_from);
+static int64 first_kept(const AevonComparison *state, AevonTier tier);
 static void compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed,
 						 const Collected *stored);
 static void collect_tier(const AevonComparison *state, AevonTier tier, Collected *stored);
@@ -57,7 +58,6 @@ aevon_compare_series(AevonStore *store, const AevonMeasure *measure, const Aevon
 	AevonComparison state = {
 		.store = store,
 		.measure = measure,
-		.subject_key = recount->subject_key,
 		.series_key = aevon_store_find_series(store, &series),
 		.visitor = visitor,
 		.context = context,
@@ -134,10 +134,8 @@ aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
 			.until = until / aevon_tier_minutes(tier),
 		};
 
-		if (!aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
-			continue;
 		collect_tier(state, tier, &stored);
-		compare_tier(state, tier, coarser(expected, tier), &stored);
+		compare_tier(state, tier, coarser(expected, tier, first_kept(state, tier)), &stored);
 		any |= stored.count > 0;
 	}
 	return any;
@@ -149,10 +147,7 @@ aevon_compare_next_stored(const AevonComparison *state, int64 from)
 	int64		next = AEVON_COMPARE_NONE;
 
 	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
-	{
-		if (aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
-			next = Min(next, next_stored_minute(state, tier, from));
-	}
+		next = Min(next, next_stored_minute(state, tier, from));
 	return next;
 }
 
@@ -271,17 +266,31 @@ find_collected(const Collected *stored, int64 window)
 				   compare_entries);
 }
 
-/* The minutes merged by windows of the tier. */
+/* The minutes merged by windows of the tier, those from `kept_from` on. */
 static const AevonPacked *
-coarser(const AevonPacked *minutes, AevonTier tier)
+coarser(const AevonPacked *minutes, AevonTier tier, int64 kept_from)
 {
 	AevonPacked *merged = palloc0(sizeof(AevonPacked));
 
 	for (int i = 0; i < minutes->count; i++)
-		aevon_packed_add(merged, aevon_window_of(minutes->entries[i].window,
-												 aevon_tier_minutes(tier)),
-						 &minutes->entries[i].partial);
+	{
+		const AevonPackedEntry *entry = &minutes->entries[i];
+		int64		window = aevon_window_of(entry->window, aevon_tier_minutes(tier));
+
+		if (window >= kept_from)
+			aevon_packed_add(merged, window, &entry->partial);
+	}
 	return merged;
+}
+
+/* The first window of a tier that the series has. */
+static int64
+first_kept(const AevonComparison *state, AevonTier tier)
+{
+	if (tier != AEVON_TIER_1H)
+		return AEVON_WINDOW_MIN;
+	return state->series_key == 0 ? AEVON_WINDOW_MAX :
+		aevon_store_hours_from(state->store, state->series_key);
 }
 
 static void

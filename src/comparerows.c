@@ -27,10 +27,7 @@ void
 aevon_comparerows_check(AevonComparison *state)
 {
 	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
-	{
-		if (aevon_tier_kept(tier, state->measure, state->subject_key, state->dims != NULL))
-			check_tier_rows(state, tier);
-	}
+		check_tier_rows(state, tier);
 	if (state->series_key != 0)
 		check_open_minutes(state);
 }
@@ -110,6 +107,9 @@ static const char *
 row_fault(const RowCheck *check, int64 first_window, const AevonPacked *packed)
 {
 	int64		minutes = aevon_tier_minutes(check->tier);
+	int64		last = check->open ? AEVON_WINDOW_MAX :
+	aevon_window_of(aevon_store_closed_until(check->state->store, check->state->series_key),
+					minutes);
 
 	if (packed->open != check->open)
 		return check->open ? "does not hold open minutes" : "holds open minutes";
@@ -123,6 +123,8 @@ row_fault(const RowCheck *check, int64 first_window, const AevonPacked *packed)
 			return "holds a window that belongs to another row";
 		if (i > 0 && window <= packed->entries[i - 1].window)
 			return "holds windows out of order";
+		if (window > last)
+			return "holds a window that reads take for none";
 	}
 	return NULL;
 }

@@ -66,7 +66,6 @@ aevon_comparesplit_series(const AevonSplitSubject *subject, AevonDifferenceVisit
 		.comparison = {
 			.store = subject->store,
 			.measure = subject->measure,
-			.subject_key = subject->recount->subject_key,
 			.visitor = visitor,
 			.context = context,
 		},

@@ -24,7 +24,6 @@ typedef struct Target
 	int32		tenant_key;
 	int32		subject_key;	/* as in aevon.series */
 	const AevonMeasure *measure;	/* NULL: every one */
-	bool		combination;	/* the series is not the totals */
 	int64		series_key;		/* of the measure */
 } Target;
 
@@ -260,9 +259,7 @@ write_tier(Correcting *state, AevonStore *store, AevonTier tier)
 		for (end = first; end < state->written_count &&
 			 state->written[end].series_key == targets->series_key; end++)
 			CHECK_FOR_INTERRUPTS();
-		if (aevon_tier_kept(tier, targets->measure, targets->subject_key,
-							targets->combination))
-			written += write_coarse(store, targets->series_key, tier, targets, end - first);
+		written += write_coarse(store, targets->series_key, tier, targets, end - first);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(state->scratch);
 	}
@@ -363,7 +360,6 @@ write_corrected(Correcting *state, AevonStore *store, const AevonMeasure *measur
 	if (target.series_key == 0)
 		return 0;
 	target.measure = measure;
-	target.combination = found->dims != NULL;
 	for (int i = 0; i < count; i++)
 	{
 		states[i].window = found[i].minute;
@@ -425,7 +421,6 @@ write_minutes(Correcting *state, AevonStore *store, const AevonMeasure *measure,
 	Target		target = *targets;
 
 	target.measure = measure;
-	target.combination = false;
 	target.series_key = series_key;
 	for (int i = 0; i < count; i++)
 	{
@@ -442,6 +437,8 @@ write_coarse(AevonStore *store, int64 series_key, AevonTier tier, const Target *
 	AevonSeriesTier where = {series_key, tier, true};
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
 	int64		minutes = aevon_tier_minutes(tier);
+	int64		kept_from = tier == AEVON_TIER_1H ? aevon_store_hours_from(store, series_key) :
+	AEVON_WINDOW_MIN;
 	int			n = 0;
 
 	for (int i = 0; i < count; i++)
@@ -450,7 +447,7 @@ write_coarse(AevonStore *store, int64 series_key, AevonTier tier, const Target *
 		AevonVisit	visit = {AEVON_TIER_1M, series_key, window * minutes, (window + 1) * minutes,
 		NULL, DT_NOEND, NULL};
 
-		if (n > 0 && states[n - 1].window == window)
+		if (window < kept_from || (n > 0 && states[n - 1].window == window))
 			continue;
 		states[n].window = window;
 		states[n].partial = palloc0(sizeof(AevonPartial));

@@ -48,7 +48,6 @@ typedef struct AevonComparison
 {
 	AevonStore *store;
 	const AevonMeasure *measure;
-	int32		subject_key;	/* of the series, as in aevon.series */
 	const AevonDims *dims;		/* of the series; NULL: totals */
 	int64		series_key;		/* 0: there is none */
 	AevonDifferenceVisitor visitor;

@@ -10,6 +10,9 @@
 #include "readminutes.h"
 #include "storevisit.h"
 
+/* So many hours of a dense series are read sooner than their minutes. */
+#define HOURS_THAT_PAY 12
+
 typedef struct VisitContext
 {
 	struct Part *part;
@@ -51,7 +54,8 @@ static void note_edges(AevonReadingTail *tail, Part *part);
 static void note_opened(AevonOpenedMinutes *opened, const Part *part);
 static void note_correction(void *context, const AevonVoid *found);
 static void read_span(Part *part, int64 from, int64 until, AevonTier tier);
-static bool is_kept(const Part *part, AevonTier tier);
+static int64 first_kept(const Part *part, AevonTier tier);
+static bool pays(const Part *part, AevonTier tier, int64 first, int64 end);
 static void read_tier(Part *part, AevonTier tier, int64 from, int64 until);
 static void visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opened);
 static void take_state(void *context, int64 window, const AevonPartial *partial);
@@ -251,7 +255,8 @@ note_opened(AevonOpenedMinutes *opened, const Part *part)
 static void
 read_span(Part *part, int64 from, int64 until, AevonTier tier)
 {
-	const AevonGrid *grid = part->reader->question->grid;
+	const AevonReading *reader = part->reader;
+	const AevonGrid *grid = reader->question->grid;
 	int64		unit = aevon_tier_minutes(tier);
 	int64		first = AEVON_WINDOW_MIN;
 	int64		end = AEVON_WINDOW_MAX;
@@ -261,31 +266,40 @@ read_span(Part *part, int64 from, int64 until, AevonTier tier)
 		visit(part, tier, from, until, &part->opened);
 		return;
 	}
+	/* partial minutes are none of a longer window that is taken whole */
 	if (from != AEVON_WINDOW_MIN)
-		first = aevon_window_of(from + unit - 1, unit);
+		first = aevon_window_of(Max(from, reader->low) + unit - 1, unit);
 	if (until != AEVON_WINDOW_MAX)
-		end = aevon_window_of(until, unit);
-	if (first >= end || !is_kept(part, tier) ||
+		end = aevon_window_of(Min(until, reader->high), unit);
+	first = Max(first, first_kept(part, tier));
+	if (first >= end || !pays(part, tier, first, end) ||
 		(grid->kind == AEVON_GRID_MINUTES && grid->length % (unit * AEVON_MINUTE) != 0))
 	{
 		read_span(part, from, until, tier - 1);
 		return;
 	}
-	if (from != AEVON_WINDOW_MIN)
+	if (first != AEVON_WINDOW_MIN)
 		read_span(part, from, first * unit, tier - 1);
 	read_tier(part, tier, first, end);
 	if (until != AEVON_WINDOW_MAX)
 		read_span(part, end * unit, until, tier - 1);
 }
 
-static bool
-is_kept(const Part *part, AevonTier tier)
+/* The first window of the tier that the series has. */
+static int64
+first_kept(const Part *part, AevonTier tier)
 {
-	int32		principal_key = part->series.principal_key ? part->series.principal_key :
-	part->reader->question->principal_key;
+	if (tier != AEVON_TIER_1H)
+		return AEVON_WINDOW_MIN;
+	return aevon_store_hours_from(part->reader->store, part->series.series_key);
+}
 
-	return aevon_tier_kept(tier, part->sum->measure, principal_key ? principal_key : -1,
-						   part->series.place.series != NULL);
+/* A few hours of plain states are read as quickly from their minutes. */
+static bool
+pays(const Part *part, AevonTier tier, int64 first, int64 end)
+{
+	return tier != AEVON_TIER_1H || first < end - HOURS_THAT_PAY ||
+		(part->sum->measure->features & AEVON_KEEP_SKETCHES) != 0;
 }
 
 /* Windows of a tier, and in the place of those that cannot be taken finer ones. */

@@ -189,6 +189,32 @@ aevon_store_open_minutes(AevonStore *store, int64 series_key)
 	return isnull ? NULL : DatumGetByteaPP(minutes);
 }
 
+int64
+aevon_store_hours_from(AevonStore *store, int64 series_key)
+{
+	int32		day;
+	bool		isnull;
+
+	if (store->found_key != series_key && !find_by_key(store, series_key))
+		return AEVON_WINDOW_MAX;
+	day = DatumGetInt32(slot_getattr(store->found, Anum_series_hours_from, &isnull));
+	if (day == AEVON_HOURS_NONE)
+		return AEVON_WINDOW_MAX;
+	if (day == AEVON_HOURS_ALL)
+		return AEVON_WINDOW_MIN;
+	return day * (aevon_tier_minutes(AEVON_TIER_1D) / aevon_tier_minutes(AEVON_TIER_1H));
+}
+
+int64
+aevon_store_closed_until(AevonStore *store, int64 series_key)
+{
+	bool		isnull;
+
+	if (store->found_key != series_key && !find_by_key(store, series_key))
+		return AEVON_WINDOW_MIN;
+	return DatumGetInt64(slot_getattr(store->found, Anum_series_closed_until, &isnull));
+}
+
 void
 aevon_store_read_content(AevonStore *store, int64 series_key, AevonSeriesContent *content)
 {
@@ -203,6 +229,9 @@ aevon_store_read_content(AevonStore *store, int64 series_key, AevonSeriesContent
 		DatumGetInt64(slot_getattr(store->found, Anum_series_touched_run, &isnull));
 	content->touched.day =
 		DatumGetInt32(slot_getattr(store->found, Anum_series_touched_day, &isnull));
+	content->closed_until = aevon_store_closed_until(store, series_key);
+	content->hours_from =
+		DatumGetInt32(slot_getattr(store->found, Anum_series_hours_from, &isnull));
 }
 
 void
@@ -453,6 +482,8 @@ put_content(TupleTableSlot *slot, const AevonSeriesContent *content)
 	slot->tts_values[Anum_series_touched_mask - 1] = Int64GetDatum((int64) content->touched.mask);
 	slot->tts_values[Anum_series_touched_run - 1] = Int64GetDatum(content->touched.run);
 	slot->tts_values[Anum_series_touched_day - 1] = Int32GetDatum(content->touched.day);
+	slot->tts_values[Anum_series_closed_until - 1] = Int64GetDatum(content->closed_until);
+	slot->tts_values[Anum_series_hours_from - 1] = Int32GetDatum(content->hours_from);
 	slot->tts_values[Anum_series_open_minutes - 1] = PointerGetDatum(content->open_minutes);
 	slot->tts_isnull[Anum_series_open_minutes - 1] = content->open_minutes == NULL;
 }

@@ -81,6 +81,15 @@ extern bool aevon_store_find_again(AevonStore *store, int64 series_key, AevonPla
 extern const bytea *aevon_store_open_minutes(AevonStore *store, int64 series_key);
 
 /*
+ * From which hour on a series' closed minutes are in hours too; AEVON_WINDOW_MAX:
+ * none are, or no such series.
+ */
+extern int64 aevon_store_hours_from(AevonStore *store, int64 series_key);
+
+/* The last minute in closed rows of a series; AEVON_WINDOW_MIN: none, or no such series. */
+extern int64 aevon_store_closed_until(AevonStore *store, int64 series_key);
+
+/*
  * Days of a series that are noted for the next snapshot (aevon_store_touch),
  * unless a run of snapshots has come since `run`; bit i of the mask: day - i.
  */
@@ -91,10 +100,15 @@ typedef struct AevonTouched
 	int32		day;
 } AevonTouched;
 
+#define AEVON_HOURS_ALL PG_INT32_MIN
+#define AEVON_HOURS_NONE PG_INT32_MAX
+
 /* What sweeps change of a series' row. */
 typedef struct AevonSeriesContent
 {
 	AevonTouched touched;
+	int64		closed_until;	/* a minute, or AEVON_WINDOW_MIN */
+	int32		hours_from;		/* a day, or AEVON_HOURS_ALL, AEVON_HOURS_NONE */
 	const bytea *open_minutes;	/* NULL: none */
 } AevonSeriesContent;
 

@@ -41,6 +41,7 @@ typedef struct RowVisit
 	void	   *context;
 } RowVisit;
 
+static bool may_have_rows(AevonStore *store, const AevonVisit *visit);
 static void visit_row(void *context, int64 first_window, const bytea *state);
 static bool may_divide(const AevonVisit *visit);
 static int64 *known_reach(const AevonStore *store, const AevonVisit *visit);
@@ -73,7 +74,8 @@ aevon_store_visit(AevonStore *store, const AevonVisit *visit, AevonStateVisitor 
 	MemoryContextSwitchTo(outer);
 	if (may_divide(visit))
 		rows.open = open;
-	aevon_store_visit_rows(store, visit, visit_row, &rows);
+	if (may_have_rows(store, visit))
+		aevon_store_visit_rows(store, visit, visit_row, &rows);
 	for (int i = 0; open != NULL && i < open->count; i++)
 	{
 		OpenWindow *window = &open->windows[i];
@@ -165,6 +167,16 @@ visit_range(AevonStore *store, const AevonVisit *visit, const AevonRowRange *ran
 		found = first > visit->from && aevon_storetable_next(store, table, BackwardScanDirection);
 	}
 	return first;
+}
+
+/* Often what is asked for of a series is all in its open minutes. */
+static bool
+may_have_rows(AevonStore *store, const AevonVisit *visit)
+{
+	int64		closed_until = aevon_store_closed_until(store, visit->series_key);
+
+	return closed_until != AEVON_WINDOW_MIN &&
+		visit->from <= aevon_window_of(closed_until, aevon_tier_minutes(visit->tier));
 }
 
 /* A visitor of rows: give their states. */

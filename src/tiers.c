@@ -15,6 +15,11 @@
 /* A newest minute past this closes with the others: it would fill a row alone. */
 #define NEWEST_BYTES (AEVON_PACKED_BYTES / 4)
 
+/* By so many of the last minutes that close it is told whether a series is dense. */
+#define DENSE_SAMPLE 32
+
+#define MINUTES_A_DAY aevon_tier_minutes(AEVON_TIER_1D)
+
 /* What a series is to hold from now on. */
 typedef struct Change
 {
@@ -28,8 +33,12 @@ static bytea *encode_fitting(const AevonPacked *all, int windows, int bytes);
 static AevonWindowState *combine(AevonPacked *open, const AevonWindowState *minutes, int count,
 								 int *total);
 static bytea *encode_newest(const AevonWindowState *newest);
-static int	close_minutes(AevonStore *store, const AevonTiers *series, int64 series_key,
-						  const Change *change);
+static int32 first_hours(const AevonTiers *series);
+static void note_closing(AevonSeriesContent *content, const Change *change);
+static int32 dense_from(const AevonSeriesContent *content, const Change *change);
+static int	close_minutes(AevonStore *store, int64 series_key,
+						  const AevonSeriesContent *content, const Change *change);
+static bool has_hours(const AevonSeriesContent *content, int64 minute);
 static AevonWindowState *coarser(const AevonWindowState *states, int *count, int64 unit);
 static AevonPartial *whole_minute(AevonStore *store, int64 series_key, int64 minute);
 static void merge_state(void *context, int64 window, const AevonPartial *partial);
@@ -42,7 +51,10 @@ int
 aevon_tiers_add(AevonStore *store, AevonTiers *series, const AevonWindowState *minutes, int count)
 {
 	int64		series_key = aevon_store_find_series(store, series->series);
-	AevonSeriesContent content = {{0}};
+	AevonSeriesContent content = {
+		.closed_until = AEVON_WINDOW_MIN,
+		.hours_from = first_hours(series)
+	};
 	int32	   *days = palloc_extended(count * sizeof(int32), MCXT_ALLOC_HUGE);
 	int			day_count;
 	Change		change;
@@ -52,6 +64,8 @@ aevon_tiers_add(AevonStore *store, AevonTiers *series, const AevonWindowState *m
 		aevon_store_read_content(store, series_key, &content);
 	change = grow(content.open_minutes, minutes, count);
 	content.open_minutes = change.open;
+	if (change.count > 0)
+		note_closing(&content, &change);
 	day_count = note_days(store, &content.touched, minutes, count, days);
 	if (series->made)
 		series_key = aevon_store_make_series(store, series->series, &content);
@@ -59,7 +73,7 @@ aevon_tiers_add(AevonStore *store, AevonTiers *series, const AevonWindowState *m
 		aevon_store_replace_content(store, series_key, &content);
 	for (int i = 0; i < day_count; i++)
 		aevon_store_touch(store, series_key, days[i]);
-	return 1 + close_minutes(store, series, series_key, &change);
+	return 1 + close_minutes(store, series_key, &content, &change);
 }
 
 int
@@ -96,6 +110,7 @@ aevon_tiers_replace(AevonStore *store, int64 series_key, const AevonWindowState 
 		aevon_windowset_add(closed, all[i].window);
 
 	content.open_minutes = NULL;
+	content.closed_until = Max(content.closed_until, all[total - 1].window);
 	day_count = note_days(store, &content.touched, minutes, count, days);
 	aevon_store_replace_content(store, series_key, &content);
 	for (int i = 0; i < day_count; i++)
@@ -187,28 +202,91 @@ encode_newest(const AevonWindowState *newest)
 	return encode_fitting(&one, 1, NEWEST_BYTES);
 }
 
-static int
-close_minutes(AevonStore *store, const AevonTiers *series, int64 series_key,
-			  const Change *change)
+/*
+ * From when on a new series has hours.  Sketches are large, so that a range that
+ * begins and ends anywhere should not open every minute of two days.  But a
+ * principal's combinations are many, with a few events each: hours would cost
+ * sweeps as much as minutes, and spare reads little.
+ */
+static int32
+first_hours(const AevonTiers *series)
 {
 	const AevonSeries *of = series->series;
+	bool		sketches = (series->measure->features & AEVON_KEEP_SKETCHES) != 0;
+
+	return sketches && (of->subject_key < 0 || of->dims == NULL) ?
+		AEVON_HOURS_ALL : AEVON_HOURS_NONE;
+}
+
+static void
+note_closing(AevonSeriesContent *content, const Change *change)
+{
+	if (content->hours_from == AEVON_HOURS_NONE)
+		content->hours_from = dense_from(content, change);
+	content->closed_until = Max(content->closed_until, change->closing[change->count - 1].window);
+}
+
+/*
+ * A series without hours of which at least every other minute has events gets
+ * them, from a day on of which nothing has closed yet.  Late minutes, which lie
+ * before, do not tell.
+ */
+static int32
+dense_from(const AevonSeriesContent *content, const Change *change)
+{
+	const AevonWindowState *closing = change->closing;
+	int			sample = Min(change->count / 2, DENSE_SAMPLE);
+	int64		last = closing[change->count - 1].window;
+	int64		day = aevon_window_of(closing[0].window, MINUTES_A_DAY);
+
+	if (sample < DENSE_SAMPLE / 2 || last - closing[change->count - sample].window >= 2 * sample)
+		return AEVON_HOURS_NONE;
+	if (content->closed_until != AEVON_WINDOW_MIN)
+		day = Max(day, aevon_window_of(content->closed_until, MINUTES_A_DAY) + 1);
+	return (int32) day;
+}
+
+static int
+close_minutes(AevonStore *store, int64 series_key, const AevonSeriesContent *content,
+			  const Change *change)
+{
+	const int64 hour = aevon_tier_minutes(AEVON_TIER_1H);
 	AevonSeriesTier where = {series_key, AEVON_TIER_1M, false};
 	AevonWindowState *states = change->closing;
 	int			count = change->count;
-	int			written = 0;
 	int64		unit = 1;
+	int			written;
+	int			early = 0;
 
-	for (int tier = 0; tier < AEVON_TIER_COUNT && count > 0; tier++)
+	if (count == 0)
+		return 0;
+	written = aevon_store_merge(store, &where, states, count);
+	while (early < count && !has_hours(content, states[early].window))
+		early++;
+	if (early < count)
 	{
-		if (!aevon_tier_kept(tier, series->measure, of->subject_key, of->dims != NULL))
-			continue;
-		where.tier = tier;
-		if (tier != AEVON_TIER_1M)
-			states = coarser(states, &count, aevon_tier_minutes(tier) / unit);
-		unit = aevon_tier_minutes(tier);
-		written += aevon_store_merge(store, &where, states, count);
+		int			hours = count - early;
+		AevonWindowState *merged = coarser(&states[early], &hours, hour);
+
+		where.tier = AEVON_TIER_1H;
+		written += aevon_store_merge(store, &where, merged, hours);
+		if (early == 0)
+		{
+			states = merged;
+			count = hours;
+			unit = hour;
+		}
 	}
-	return written;
+	where.tier = AEVON_TIER_1D;
+	states = coarser(states, &count, MINUTES_A_DAY / unit);
+	return written + aevon_store_merge(store, &where, states, count);
+}
+
+static bool
+has_hours(const AevonSeriesContent *content, int64 minute)
+{
+	return content->hours_from != AEVON_HOURS_NONE &&
+		aevon_window_of(minute, MINUTES_A_DAY) >= content->hours_from;
 }
 
 /* The states merged by windows `unit` times as long. */
@@ -273,8 +351,7 @@ note_days(AevonStore *store, AevonTouched *touched, const AevonWindowState *minu
 	touched->run = run;
 	for (int i = 0; i < count; i++)
 	{
-		int32		day = (int32) aevon_window_of(minutes[i].window,
-												  aevon_tier_minutes(AEVON_TIER_1D));
+		int32		day = (int32) aevon_window_of(minutes[i].window, MINUTES_A_DAY);
 
 		if ((n > 0 && day == days[n - 1]) || is_noted(touched, day))
 			continue;

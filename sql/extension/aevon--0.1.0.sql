@@ -235,7 +235,9 @@ CREATE TABLE aevon.series (
 	made_xmax   bigint NOT NULL DEFAULT 0, -- cuts below it do not know the series
 	touched_mask bigint NOT NULL DEFAULT 0, -- bit i: day touched_day - i is in touched_days,
 	touched_run bigint NOT NULL DEFAULT 0, -- if no run of snapshots has come since this one
+	closed_until bigint NOT NULL DEFAULT -9223372036854775808, -- the last minute in buckets; the smallest bigint: none
 	touched_day integer NOT NULL DEFAULT 0,
+	hours_from  integer NOT NULL DEFAULT 2147483647, -- a day; the largest integer: no hours are kept
 	dims_digest bytea NOT NULL,
 	dims        jsonb NOT NULL,
 	open_minutes bytea,                    -- what its buckets lack
@@ -264,7 +266,7 @@ CREATE TABLE aevon.buckets_1m (
 	PRIMARY KEY (series_key, first_window)
 ) WITH (fillfactor = 70, toast_tuple_target = 8160);
 ALTER TABLE aevon.buckets_1m ALTER COLUMN state SET STORAGE main;
-CREATE TABLE aevon.buckets_1h (                -- only measures with sketches
+CREATE TABLE aevon.buckets_1h (                -- from series.hours_from on
 	series_key   bigint NOT NULL,
 	first_window bigint NOT NULL,
 	state        bytea NOT NULL,
@@ -1520,6 +1522,8 @@ COMMENT ON COLUMN aevon.series.dims IS 'Dimension values; {} without dimensions.
 COMMENT ON COLUMN aevon.series.touched_mask IS 'Which days are known to be in aevon.touched_days, so that sweeps need not look: bit i: touched_day - i.';
 COMMENT ON COLUMN aevon.series.touched_run IS 'Number of the run of snapshots after which touched_mask was noted; it means nothing after a later one.';
 COMMENT ON COLUMN aevon.series.touched_day IS 'The last day of touched_mask, in days since 2000-01-01.';
+COMMENT ON COLUMN aevon.series.closed_until IS 'The last minute that its buckets hold, open minutes aside, in minutes since 2000-01-01 UTC; the least bigint: they hold none.';
+COMMENT ON COLUMN aevon.series.hours_from IS 'From which day on, in days since 2000-01-01, aevon.buckets_1h has its hours; 2147483647: it has none. Those with quantiles or distinct counts have all but for a principal''s combinations of dimension values, others from when at least half of their minutes had events.';
 COMMENT ON COLUMN aevon.series.open_minutes IS 'Minutes that wait to be merged into the series'' rows of aevon.buckets_1m, aevon.buckets_1h and aevon.buckets_1d, packed; NULL: none.';
 
 COMMENT ON TABLE aevon.buckets_1m IS 'Partial states of a series'' active minutes, many to a row, but for its open minutes. The view aevon.pre_aggregates shows them.';
@@ -1531,7 +1535,7 @@ COMMENT ON COLUMN aevon.buckets_1d.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1d.first_window IS 'As in aevon.buckets_1m, in days.';
 COMMENT ON COLUMN aevon.buckets_1d.state IS 'The packed days with their merged state.';
 
-COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row; only of measures with quantiles or distinct counts, and not of a principal''s combinations of dimension values. They lack the series'' open minutes.';
+COMMENT ON TABLE aevon.buckets_1h IS 'Partial states of a series'' active hours (UTC), many to a row, from the day hours_from of the series on, but for its open minutes.';
 COMMENT ON COLUMN aevon.buckets_1h.series_key IS 'Which series.';
 COMMENT ON COLUMN aevon.buckets_1h.first_window IS 'As in aevon.buckets_1m, in hours.';
 COMMENT ON COLUMN aevon.buckets_1h.state IS 'The packed hours with their merged state.';
