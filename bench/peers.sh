@@ -6,7 +6,7 @@
 #   make bench BENCH_PARTS="sweep"      some parts only: bench/partial.md
 #
 # Parts (each a file in bench/peers/, with its method at the top):
-#   storage read throughput mixed costs growth   on one log of BENCH_EVENTS events
+#   storage read throughput growth mixed costs   on one log of BENCH_EVENTS events
 #   ingest bulk sweep refresh                    on logs of their own
 #   steady                                       half an hour, only when named
 #
@@ -28,7 +28,7 @@ for part in bench/peers/*.sh; do
 	. "$part"
 done
 
-all_parts="storage read throughput mixed costs growth ingest bulk sweep refresh"
+all_parts="storage read throughput growth mixed costs ingest bulk sweep refresh"
 parts=${BENCH_PARTS:-$all_parts}
 events=${BENCH_EVENTS:-5000000}
 smaller=${BENCH_SMALLER:-1000000}

@@ -2,9 +2,9 @@
 # and one of BENCH_EVENTS events, in turns.  The series and their buckets are in the
 # server's buffers, as on a server that has nothing but these: what the peers wrote
 # and read since had pushed them out, and one sweep brings back nearly all of the
-# smaller log's, but not of the larger one's.  They are vacuumed first, as autovacuum,
-# which is off, would have: part mixed leaves dead rows in the larger one.  A page
-# touched first after a checkpoint is logged whole, as ever.
+# smaller log's, but not of the larger one's.  Part mixed comes later: it puts events
+# of today into the larger log, before which these would all be late.  A page touched
+# first after a checkpoint is logged whole, as ever.
 
 # growth_round DATABASE
 growth_round() {
@@ -15,10 +15,9 @@ growth_round() {
 	own_sweep >>"$data/growth.$1"
 }
 
-# warm DATABASE: vacuumed, and into the buffers
+# warm DATABASE: into the buffers
 warm() {
 	need_data "$1"
-	sql -c "VACUUM aevon.series, aevon.buckets_1m, aevon.buckets_1h, aevon.buckets_1d, aevon.touched_days"
 	sql -c "CREATE EXTENSION IF NOT EXISTS pg_prewarm" -c "SELECT sum(pg_prewarm(oid::regclass)) FROM pg_class
 		WHERE relnamespace = 'aevon'::regnamespace AND relname ~ '^(series|buckets_|touched_days)' AND relkind IN ('r', 'i')" >/dev/null
 }
