@@ -36,7 +36,6 @@ static const AevonPacked *closed_minutes(const AevonPacked *minutes, const Colle
 										 const Collected *open);
 static const AevonPackedEntry *find_collected(const Collected *stored, int64 window);
 static const AevonPacked *coarser(const AevonPacked *minutes, AevonTier tier, int64 kept_from);
-static int64 first_kept(const AevonComparison *state, AevonTier tier);
 static void compare_tier(AevonComparison *state, AevonTier tier, const AevonPacked *recomputed,
 						 const Collected *stored);
 static void collect_tier(const AevonComparison *state, AevonTier tier, Collected *stored);
@@ -135,7 +134,10 @@ aevon_compare_windows(AevonComparison *state, int64 from, int64 until,
 		};
 
 		collect_tier(state, tier, &stored);
-		compare_tier(state, tier, coarser(expected, tier, first_kept(state, tier)), &stored);
+		compare_tier(state, tier,
+					 coarser(expected, tier,
+							 aevon_store_first_kept(state->store, state->series_key, tier)),
+					 &stored);
 		any |= stored.count > 0;
 	}
 	return any;
@@ -281,16 +283,6 @@ coarser(const AevonPacked *minutes, AevonTier tier, int64 kept_from)
 			aevon_packed_add(merged, window, &entry->partial);
 	}
 	return merged;
-}
-
-/* The first window of a tier that the series has. */
-static int64
-first_kept(const AevonComparison *state, AevonTier tier)
-{
-	if (tier != AEVON_TIER_1H)
-		return AEVON_WINDOW_MIN;
-	return state->series_key == 0 ? AEVON_WINDOW_MAX :
-		aevon_store_hours_from(state->store, state->series_key);
 }
 
 static void

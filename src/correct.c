@@ -437,8 +437,7 @@ write_coarse(AevonStore *store, int64 series_key, AevonTier tier, const Target *
 	AevonSeriesTier where = {series_key, tier, true};
 	AevonWindowState *states = palloc(count * sizeof(AevonWindowState));
 	int64		minutes = aevon_tier_minutes(tier);
-	int64		kept_from = tier == AEVON_TIER_1H ? aevon_store_hours_from(store, series_key) :
-	AEVON_WINDOW_MIN;
+	int64		kept_from = aevon_store_first_kept(store, series_key, tier);
 	int			n = 0;
 
 	for (int i = 0; i < count; i++)

@@ -10,8 +10,8 @@
 #include "readminutes.h"
 #include "storevisit.h"
 
-/* So many hours of a dense series are read sooner than their minutes. */
-#define HOURS_THAT_PAY 12
+/* More hours than these, of a dense series, are read sooner than their minutes. */
+#define FEW_HOURS 12
 
 typedef struct VisitContext
 {
@@ -54,7 +54,6 @@ static void note_edges(AevonReadingTail *tail, Part *part);
 static void note_opened(AevonOpenedMinutes *opened, const Part *part);
 static void note_correction(void *context, const AevonVoid *found);
 static void read_span(Part *part, int64 from, int64 until, AevonTier tier);
-static int64 first_kept(const Part *part, AevonTier tier);
 static bool pays(const Part *part, AevonTier tier, int64 first, int64 end);
 static void read_tier(Part *part, AevonTier tier, int64 from, int64 until);
 static void visit(Part *part, AevonTier tier, int64 from, int64 until, AevonWindowSet *opened);
@@ -271,7 +270,7 @@ read_span(Part *part, int64 from, int64 until, AevonTier tier)
 		first = aevon_window_of(Max(from, reader->low) + unit - 1, unit);
 	if (until != AEVON_WINDOW_MAX)
 		end = aevon_window_of(Min(until, reader->high), unit);
-	first = Max(first, first_kept(part, tier));
+	first = Max(first, aevon_store_first_kept(reader->store, part->series.series_key, tier));
 	if (first >= end || !pays(part, tier, first, end) ||
 		(grid->kind == AEVON_GRID_MINUTES && grid->length % (unit * AEVON_MINUTE) != 0))
 	{
@@ -285,20 +284,11 @@ read_span(Part *part, int64 from, int64 until, AevonTier tier)
 		read_span(part, end * unit, until, tier - 1);
 }
 
-/* The first window of the tier that the series has. */
-static int64
-first_kept(const Part *part, AevonTier tier)
-{
-	if (tier != AEVON_TIER_1H)
-		return AEVON_WINDOW_MIN;
-	return aevon_store_hours_from(part->reader->store, part->series.series_key);
-}
-
 /* A few hours of plain states are read as quickly from their minutes. */
 static bool
 pays(const Part *part, AevonTier tier, int64 first, int64 end)
 {
-	return tier != AEVON_TIER_1H || first < end - HOURS_THAT_PAY ||
+	return tier != AEVON_TIER_1H || first < end - FEW_HOURS ||
 		(part->sum->measure->features & AEVON_KEEP_SKETCHES) != 0;
 }
 

@@ -29,6 +29,7 @@ static AevonStoreTable *series_table(AevonStore *store);
 static AevonStoreTable *series_by_key(AevonStore *store);
 static AevonStoreTable *indexed_series(AevonStore *store);
 static AevonStoreTable *touched_table(AevonStore *store);
+static bool hold_series(AevonStore *store, int64 series_key);
 static bool find_by_key(AevonStore *store, int64 series_key);
 static int64 note_found(AevonStore *store, TupleTableSlot *slot);
 static void put_content(TupleTableSlot *slot, const AevonSeriesContent *content);
@@ -183,26 +184,28 @@ aevon_store_open_minutes(AevonStore *store, int64 series_key)
 	Datum		minutes;
 	bool		isnull;
 
-	if (store->found_key != series_key && !find_by_key(store, series_key))
+	if (!hold_series(store, series_key))
 		return NULL;
 	minutes = slot_getattr(store->found, Anum_series_open_minutes, &isnull);
 	return isnull ? NULL : DatumGetByteaPP(minutes);
 }
 
 int64
-aevon_store_hours_from(AevonStore *store, int64 series_key)
+aevon_store_first_kept(AevonStore *store, int64 series_key, AevonTier tier)
 {
 	int32		day;
 	bool		isnull;
 
-	if (store->found_key != series_key && !find_by_key(store, series_key))
+	if (tier != AEVON_TIER_1H)
+		return AEVON_WINDOW_MIN;
+	if (!hold_series(store, series_key))
 		return AEVON_WINDOW_MAX;
 	day = DatumGetInt32(slot_getattr(store->found, Anum_series_hours_from, &isnull));
 	if (day == AEVON_HOURS_NONE)
 		return AEVON_WINDOW_MAX;
 	if (day == AEVON_HOURS_ALL)
 		return AEVON_WINDOW_MIN;
-	return day * (aevon_tier_minutes(AEVON_TIER_1D) / aevon_tier_minutes(AEVON_TIER_1H));
+	return day * (aevon_tier_minutes(AEVON_TIER_1D) / aevon_tier_minutes(tier));
 }
 
 int64
@@ -210,7 +213,7 @@ aevon_store_closed_until(AevonStore *store, int64 series_key)
 {
 	bool		isnull;
 
-	if (store->found_key != series_key && !find_by_key(store, series_key))
+	if (!hold_series(store, series_key))
 		return AEVON_WINDOW_MIN;
 	return DatumGetInt64(slot_getattr(store->found, Anum_series_closed_until, &isnull));
 }
@@ -241,7 +244,7 @@ aevon_store_replace_content(AevonStore *store, int64 series_key,
 	AevonStoreTable *table = series_table(store);
 	TupleTableSlot *slot = table->new_slot;
 
-	if (store->found_key != series_key && !find_by_key(store, series_key))
+	if (!hold_series(store, series_key))
 		elog(ERROR, "series " INT64_FORMAT " is gone", series_key);
 	slot_getallattrs(store->found);
 	ExecClearTuple(slot);
@@ -449,6 +452,13 @@ touched_table(AevonStore *store)
 	static const AevonStoreRelation relation = {AEVON_TOUCHED_DAYS, AEVON_TOUCHED_DAYS_KEY, 2};
 
 	return aevon_storetable_open(store, &store->touched, &relation);
+}
+
+/* Have the row of a series in store->found; false: there is none. */
+static bool
+hold_series(AevonStore *store, int64 series_key)
+{
+	return series_key != 0 && (store->found_key == series_key || find_by_key(store, series_key));
 }
 
 static bool

@@ -81,10 +81,10 @@ extern bool aevon_store_find_again(AevonStore *store, int64 series_key, AevonPla
 extern const bytea *aevon_store_open_minutes(AevonStore *store, int64 series_key);
 
 /*
- * From which hour on a series' closed minutes are in hours too; AEVON_WINDOW_MAX:
- * none are, or no such series.
+ * From which window of a tier on it holds all that has closed of a series; before
+ * that it holds nothing.  AEVON_WINDOW_MAX: the series has no hours, or is none.
  */
-extern int64 aevon_store_hours_from(AevonStore *store, int64 series_key);
+extern int64 aevon_store_first_kept(AevonStore *store, int64 series_key, AevonTier tier);
 
 /* The last minute in closed rows of a series; AEVON_WINDOW_MIN: none, or no such series. */
 extern int64 aevon_store_closed_until(AevonStore *store, int64 series_key);

@@ -285,8 +285,7 @@ close_minutes(AevonStore *store, int64 series_key, const AevonSeriesContent *con
 static bool
 has_hours(const AevonSeriesContent *content, int64 minute)
 {
-	return content->hours_from != AEVON_HOURS_NONE &&
-		aevon_window_of(minute, MINUTES_A_DAY) >= content->hours_from;
+	return aevon_window_of(minute, MINUTES_A_DAY) >= content->hours_from;
 }
 
 /* The states merged by windows `unit` times as long. */

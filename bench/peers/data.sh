@@ -21,20 +21,24 @@ need_data() {
 	export PGDATABASE=$1
 }
 
-fill() {
-	local at=1 last chunk=250000
+# in_chunks COUNT COMMAND...: stage thirty days of so many events in chunks, and run the
+# command after each
+in_chunks() {
+	local at last chunk=250000 count=$1
 
-	while [ "$at" -le "$1" ]; do
-		last=$((at + chunk - 1 < $1 ? at + chunk - 1 : $1))
-		sql -c "CALL bench.stage($at, $last, $1 / (30 * 86400.0), 0.05)"
-		ingest_staged &
-		copy_staged
-		wait $!
-		at=$((last + 1))
-		progress "database $PGDATABASE: $last of $1 events"
+	shift
+	for ((at = 1; at <= count; at += chunk)); do
+		last=$((at + chunk - 1 < count ? at + chunk - 1 : count))
+		sql -c "CALL bench.stage($at, $last, $count / (30 * 86400.0), 0.05)"
+		"$@"
+		progress "database $PGDATABASE: $last of $count events"
 	done
-	sql -c "DROP TABLE bench.staging" \
-		-c "INSERT INTO fly.events SELECT tenant, principal, occurred_at, (data ->> 'amount')::numeric FROM ancestor.events" \
+	sql -c "DROP TABLE bench.staging"
+}
+
+fill() {
+	in_chunks "$1" take_staged
+	sql -c "INSERT INTO fly.events SELECT tenant, principal, occurred_at, (data ->> 'amount')::numeric FROM ancestor.events" \
 		-c "CREATE INDEX ON fly.events (tenant, principal, occurred_at) INCLUDE (amount)"
 	# the rows of one rule of four, in order of time, which is how a service writes them
 	sql -c "INSERT INTO ancestor.buckets
@@ -42,6 +46,13 @@ fill() {
 		FROM fly.events GROUP BY 1, 2, 4 ORDER BY minute"
 	sql -c "VACUUM ANALYZE" -c "CHECKPOINT"
 	check_counts
+}
+
+# Both sides at a time.
+take_staged() {
+	ingest_staged &
+	copy_staged
+	wait $!
 }
 
 ingest_staged() {

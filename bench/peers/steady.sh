@@ -1,10 +1,10 @@
 # steady: BENCH_MINUTES of ingest at half the rate that eight clients reach alone,
 # swept every 2 s by the worker, events as they come (occurred_at is now), on a log of
 # BENCH_EVENTS events of the thirty days before: behind an empty one all grows at
-# first, indexes and the minutes that wait in series' rows.  A sample
-# every tenth of the time: the most events not swept yet of thirty looks (at random
-# moments: sweeps come regularly), p95 of ingest, size of the bucket tables and series.
-# Bloat is their size at the end over what they take written anew.
+# first, indexes and the minutes that wait in series' rows.  A sample every tenth of
+# the time: the most events not swept yet of thirty looks (at random moments: sweeps
+# come regularly), p95 of ingest, size of the bucket tables and series.  Bloat is their
+# size at the end over what they take written anew.
 # It is not among the parts that run by themselves.
 
 # wait_until TIME: seconds since 1970
@@ -29,18 +29,10 @@ steady_sample() {
 
 bucket_bytes() { bytes_of '^(buckets_1.|series)$'; }
 
-# The thirty days before now, swept as they come.
-fill_past() {
-	local at last chunk=250000
-
-	for ((at = 1; at <= events; at += chunk)); do
-		last=$((at + chunk - 1 < events ? at + chunk - 1 : events))
-		sql -c "CALL bench.stage($at, $last, $events / (30 * 86400.0), 0.05)" \
-			-c "UPDATE bench.staging SET occurred_at = occurred_at + ('$1'::timestamptz - '2026-01-31')"
-		ingest_staged
-		progress "steady: $last of $events events before"
-	done
-	sql -c "DROP TABLE bench.staging" -c "VACUUM ANALYZE" -c "CHECKPOINT"
+# ingest_past NOW: the staged events, as of the thirty days before
+ingest_past() {
+	sql -c "UPDATE bench.staging SET occurred_at = occurred_at + ('$1'::timestamptz - '2026-01-31')"
+	ingest_staged
 }
 
 bench_steady() {
@@ -48,7 +40,8 @@ bench_steady() {
 
 	bench_database steady
 	sql -f bench/peers/events.sql -c "CALL bench.define_rules()"
-	fill_past "$(sql -c "SELECT now()")"
+	in_chunks "$events" ingest_past "$(sql -c "SELECT now()")"
+	sql -c "VACUUM ANALYZE" -c "CHECKPOINT"
 	write_ingest_scripts
 	ingest_rate aevon 8 on >"$data/steady.most"
 	half=$(calc %d "$(column steady.most 1) / 2")
