@@ -83,6 +83,7 @@ typedef struct Staging
 static void ingest_from(Staging *staging);
 static void check_source(Staging *staging);
 static void check_column(const Staging *staging, Column column, AttrNumber number);
+static void check_type(const Staging *staging, Column column, Oid declared);
 static void open_cursor(Staging *staging);
 static bool read_chunk(Staging *staging);
 static void read_rows(Staging *staging);
@@ -176,8 +177,6 @@ check_source(Staging *staging)
 static void
 check_column(const Staging *staging, Column column, AttrNumber number)
 {
-	Oid			type;
-
 	if (number == InvalidAttrNumber)
 	{
 		if (columns[column].needed || (column == COLUMN_TENANT && staging->tenant == NULL))
@@ -189,7 +188,14 @@ check_column(const Staging *staging, Column column, AttrNumber number)
 					 errhint("Add the column, or name the tenant of all rows in the call.") : 0));
 		return;
 	}
-	type = getBaseType(get_atttype(staging->source, number));
+	check_type(staging, column, get_atttype(staging->source, number));
+}
+
+static void
+check_type(const Staging *staging, Column column, Oid declared)
+{
+	Oid			type = getBaseType(declared);
+
 	if (type == columns[column].type ||
 		(type == VARCHAROID && columns[column].type == TEXTOID))
 		return;
@@ -201,7 +207,11 @@ check_column(const Staging *staging, Column column, AttrNumber number)
 			 errhint("Change the column's type, or ingest from a view that converts it.")));
 }
 
-/* SELECT the columns that are there, by their fixed names. */
+/*
+ * SELECT the columns that are there, by their fixed names.  The lock on the
+ * source keeps its columns, but not its schema's name, which may be another
+ * schema's by now: so what is read is checked too.
+ */
 static void
 open_cursor(Staging *staging)
 {
@@ -219,6 +229,10 @@ open_cursor(Staging *staging)
 	if (plan == NULL)
 		elog(ERROR, "source cannot be read: %s", SPI_result_code_string(SPI_result));
 	staging->cursor = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	for (Column column = 0; column < COLUMN_COUNT; column++)
+		if (staging->fields[column] != 0)
+			check_type(staging, column, TupleDescAttr(staging->cursor->tupDesc,
+													  staging->fields[column] - 1)->atttypid);
 }
 
 /* Read the next chunk, as the caller.  False when there is none. */
