@@ -67,10 +67,13 @@ INSERT INTO files (content) VALUES
 SELECT left(content, 60) AS content, r.* FROM files, load(convert_to(content, 'UTF8')) r ORDER BY i;
 SELECT content, r.* FROM unnest(ARRAY['\x6e616d653a20ff', '\xfffe6e0061006d0065003a0020006100', '\x6e616d653a20610062', '\xefbbbf2d20ff', '\xff']::bytea[]) WITH ORDINALITY AS f (content, i), load(content) r ORDER BY i;
 -- places that cannot be read
-COPY (SELECT 1) TO PROGRAM 'ln -s nowhere bad_rule_files/rules.yml';
-SELECT r.* FROM unnest('{NULL,"",no/such/directory,PG_VERSION,bad_rule_files}'::text[]) WITH ORDINALITY AS d (directory, i),
+COPY (SELECT 1) TO PROGRAM 'ln -s nowhere bad_rule_files/rules.yml; ln -s loop bad_rule_files/loop';
+SELECT r.* FROM unnest('{NULL,"",no/such/directory,PG_VERSION,bad_rule_files,bad_rule_files/loop}'::text[]) WITH ORDINALITY AS d (directory, i),
 	refusal(format('SELECT aevon_load_rules(%L)', directory)) r
 ORDER BY i;
+SELECT state, hint FROM refusal(format('SELECT aevon_load_rules(%L)', repeat('x', 10000)));
+COPY (SELECT 1) TO PROGRAM 'rm bad_rule_files/rules.yml && ln -s rules.yml bad_rule_files/rules.yml';
+SELECT * FROM refusal('SELECT aevon_load_rules(''bad_rule_files'')');
 \x off
 \pset format aligned
 -- nothing changed

@@ -65,6 +65,7 @@ typedef struct FileReader
 } FileReader;
 
 static List *list_files(const char *directory);
+static int	errcode_for_path(void);
 static bool is_rule_file(const char *name);
 static int	compare_names(const ListCell *a, const ListCell *b);
 static char *read_file(const char *path, size_t *length);
@@ -129,6 +130,10 @@ list_files(const char *directory)
 	struct dirent *entry;
 	List	   *files = NIL;
 
+	if (dir == NULL)
+		ereport(ERROR,
+				(errcode_for_path(),
+				 errmsg("could not open directory \"%s\": %m", directory)));
 	while ((entry = ReadDir(dir, directory)) != NULL)
 	{
 		struct stat status;
@@ -140,7 +145,7 @@ list_files(const char *directory)
 		path = psprintf("%s/%s", directory, entry->d_name);
 		if (stat(path, &status) != 0)
 			ereport(ERROR,
-					(errcode_for_file_access(),
+					(errcode_for_path(),
 					 errmsg("could not stat file \"%s\": %m", path)));
 		if (S_ISREG(status.st_mode))
 			files = lappend(files, pstrdup(entry->d_name));
@@ -148,6 +153,14 @@ list_files(const char *directory)
 	FreeDir(dir);
 	list_sort(files, compare_names);
 	return files;
+}
+
+/* For ereport(): to PostgreSQL a path that is too long, or a loop, is an internal error. */
+static int
+errcode_for_path(void)
+{
+	(void) errcode_for_file_access();
+	return geterrcode() == ERRCODE_INTERNAL_ERROR ? errcode(ERRCODE_UNDEFINED_FILE) : 0;
 }
 
 static bool
