@@ -1103,7 +1103,7 @@ COMMENT ON FUNCTION aevon_define_rule(text, text, text[], text, text, jsonb, tex
 'Define what to measure: a new rule, or the next version of one. It covers all retained history from its first read on; the version before it answers until it has caught up.
 Arguments: name: 1 to 255 characters without ''@''; event_type: or ''*'' for every type; operators: of count, sum, min, max, avg, last, distinct (number of distinct JSON values, strings too) and quantiles (p50, p99.9: within 1 %), the first is the rule''s value; value: jsonpath of the number to measure, a bare key is short for $.key, NULL: only count; filter: jsonpath that an event must match, NULL: all; dimensions: object of names, any but principal and __other__, and the jsonpaths of their values, at most 16; tenant: whose rule, hiding a global one of the same name, NULL: a global rule, for every tenant; rollups: dimensions whose values alone get series of the whole tenant, so that a question about one of several dimensions need not read all combinations, NULL: each, {}: none.
 Result: the version. The definition of the newest version again changes nothing and returns its number.
-Errors: 22004, 22001, 22023 bad or missing argument, broken jsonpath, .datetime(); 0A000 not yet supported; 42501 no ''operate'' privilege on the tenant (on ''*'' for a global rule); 55000 restored tables not yet adopted.';
+Errors: 22004, 22001, 22023 bad or missing argument, broken jsonpath, .datetime(); 54000 a jsonpath that nests too deep or may cost too much; 42501 no ''operate'' privilege on the tenant (on ''*'' for a global rule); 55000 restored tables not yet adopted.';
 
 COMMENT ON FUNCTION aevon_drop_rule(text, text) IS
 'Retire every version of a rule. Its name is unknown until it is defined again, which gives the next version. Events are not touched.
@@ -1150,19 +1150,19 @@ COMMENT ON FUNCTION aevon_history(text, text, text, date, date, jsonb) IS
 'Every snapshot of the days of a metric: how each day''s value came to be what it is.
 Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule; since, until: half-open range of UTC days; dims: dimension values of the rule''s series asked for, NULL: totals; a value for each dimension, or for the whole tenant one that the rule rolls up; all __other__: what was folded together.
 Result: by rule, day and revision: when it was taken, its status (provisional, final, revised), event_count, late_count (of these, ingested after the day''s end), value (the rule''s first operator), delta (against the revision before), stats (every statistic), cut.
-Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 0A000; 55000.';
+Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 55000.';
 
 COMMENT ON FUNCTION aevon_daily_metrics(text, text, text, date, date, jsonb) IS
 'The rows of the view aevon.daily_metrics of one tenant or principal, in the time that these rows need.
 Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version, NULL for every rule; since, until: half-open range of UTC days; dims: dimension values of the rule''s series asked for, NULL: totals; a value for each dimension, or for the whole tenant one that the rule rolls up; all __other__: what was folded together.
 Result: by rule and day: the columns of aevon.daily_metrics.
-Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 0A000; 55000.';
+Errors: 22004, 22023 reversed range; 42501; 42704 unknown rule; 55000.';
 
 COMMENT ON FUNCTION aevon_explain(text, text, text, date, integer, jsonb, integer, text) IS
 'The events behind a day of a metric, or behind one of its revisions.
 Arguments: tenant; principal: NULL for the whole tenant; rule: name or name@version; day: a UTC day; revision: what changed from the snapshot before to this one, NULL for every event of the day as of now; dims: as for aevon_history, only events that count for that series; max_rows: 1 to 100000; after: "position" of the last row of the page before.
 Result: by occurred_at, principal and event_id: change (added, or voided), delay (ingested_at less occurred_at), late (ingested after the day''s end), count_change and value_change (what the event added or took away; 0 for an event of the day that is void), and of voided ones when, why and by whom. The changes of a revision add up to its delta of count and sum.
-Errors: 22004; 22008 infinite day; 22023 bad page; 42501; 42704 unknown rule or revision; 0A000; 55000.';
+Errors: 22004; 22008 infinite day; 22023 bad page; 42501; 42704 unknown rule or revision; 55000.';
 
 COMMENT ON FUNCTION aevon_snapshot() IS
 'Sweep, then add a snapshot for each (series, UTC day) whose metric changed since its last one: aevon.snapshots. The worker does it every aevon.snapshot_interval.
@@ -1172,7 +1172,7 @@ Errors: those of aevon_sweep.';
 COMMENT ON FUNCTION aevon_verify(text, text, boolean) IS
 'Prove the numbers: compute everything again from the raw log and list what differs. Nothing is listed when all is right. Ingest goes on meanwhile; with repair, sweeps wait.
 Arguments: rule: name, all its versions, or name@version; NULL: every rule, and the events; tenant: NULL: every tenant; with rule NULL, the chain too; repair: mend buckets, in this transaction, and record each in aevon.repairs.
-Result: rule, version, tenant, principal (NULL: the whole tenant) where they apply; what: ''bucket_1m'', ''bucket_1h'' or ''bucket_1d'' (a window of the store), ''snapshot'' (computed again at its own cut), ''event'' (a row of the log that does not match its stored hash) or ''chain'' (a link that does not follow from the one before it and the log); window_start: the window, the snapshot''s day, the event''s occurred_at or when the link was made; stored and recomputed: both sides, NULL where there is nothing; repaired: whether it was mended. Snapshots, events and links never are.
+Result: rule, version, tenant, principal (NULL: the whole tenant) where they apply; what: ''bucket_1m'', ''bucket_1h'' or ''bucket_1d'' (a window of the store), ''series_count'' (how many series with dimension values a tenant has), ''snapshot'' (computed again at its own cut), ''event'' (a row of the log that does not match its stored hash), ''key'' (the identity of an event, which leads to several or to none) or ''chain'' (a link that does not follow from the one before it and the log); window_start: the window, the snapshot''s day, the event''s occurred_at or when the link was made; stored and recomputed: both sides, NULL where there is nothing; repaired: whether it was mended. Snapshots, events, keys and links never are.
 Errors: 22004 repair is NULL; 42704 unknown rule; 42501 no ''operate'' privilege on the tenant (on ''*'' when it is NULL), or unknown tenant; with repair also 25006 in recovery or a read-only transaction and 40001 under REPEATABLE READ or above; 55000 restored tables not yet adopted.';
 
 COMMENT ON FUNCTION aevon_chain_head() IS
@@ -1606,17 +1606,17 @@ COMMENT ON COLUMN aevon.chain.cut_xmax IS 'The cut from this link on: stamps fro
 COMMENT ON COLUMN aevon.chain.cut_xip IS 'The cut: stamps below cut_xmax that are outside too.';
 COMMENT ON COLUMN aevon.chain.link IS 'The SHA-256: previous link (32 zero bytes before the first), items, counts, made_at, cut.';
 
-COMMENT ON TABLE aevon.repairs IS 'What aevon_verify(repair => true) has mended: one row per window, or per key of an event.';
+COMMENT ON TABLE aevon.repairs IS 'What aevon_verify(repair => true) has mended: one row per window.';
 COMMENT ON COLUMN aevon.repairs.repair_id IS 'The key, ascending.';
 COMMENT ON COLUMN aevon.repairs.repaired_at IS 'When it was mended.';
-COMMENT ON COLUMN aevon.repairs.window_start IS 'First moment of the window, or the event''s occurred_at; NULL: a row whose windows could not be read.';
+COMMENT ON COLUMN aevon.repairs.window_start IS 'First moment of the window; NULL: a row whose windows could not be read.';
 COMMENT ON COLUMN aevon.repairs.series_key IS 'Which series; 0: none.';
 COMMENT ON COLUMN aevon.repairs.tenant_key IS 'Of which tenant.';
 COMMENT ON COLUMN aevon.repairs.subject_key IS 'Of which principal, by key; minus the tenant''s key: the whole tenant.';
-COMMENT ON COLUMN aevon.repairs.measure_key IS 'What is measured; NULL: a key.';
-COMMENT ON COLUMN aevon.repairs.version IS 'Version of the rule; NULL: a key.';
-COMMENT ON COLUMN aevon.repairs.rule IS 'Name of the rule, one of them if several share the measure; NULL: a key.';
-COMMENT ON COLUMN aevon.repairs.what IS 'bucket_1m, bucket_1d, or key.';
+COMMENT ON COLUMN aevon.repairs.measure_key IS 'What is measured.';
+COMMENT ON COLUMN aevon.repairs.version IS 'Version of the rule.';
+COMMENT ON COLUMN aevon.repairs.rule IS 'Name of the rule, one of them if several share the measure.';
+COMMENT ON COLUMN aevon.repairs.what IS 'bucket_1m, bucket_1h or bucket_1d.';
 COMMENT ON COLUMN aevon.repairs.repaired_by IS 'Role that called it.';
 COMMENT ON COLUMN aevon.repairs.stored IS 'What was there; NULL: nothing.';
 COMMENT ON COLUMN aevon.repairs.recomputed IS 'What is there now; NULL: nothing.';
