@@ -60,3 +60,20 @@ SELECT aevon_ingest('ends', p, 'more' || n, 'use', at + interval '5 seconds', js
 FROM moments, unnest('{p,q}'::text[]) p WHERE n % 89 = 0 GROUP BY 1;
 SELECT aevon_test.sweep();
 SELECT count(*) FROM aevon_test.differences('ends', (SELECT array_agg(range) FROM cuts), '{total}');
+
+-- of a past moment, what was voided since and is in no bucket any more
+SELECT aevon_ingest('ends', 'r', 'r' || n, 'use', '2024-03-01 00:00:30+00'::timestamptz + n * interval '1 hour', jsonb_build_object('n', n)), count(*)
+FROM generate_series(0, 9) n GROUP BY 1;
+SELECT aevon_test.sweep();
+SELECT clock_timestamp() AS past \gset
+SELECT aevon_void('ends', 'r', 'r' || n, 'an error'), count(*) FROM generate_series(0, 9, 3) n GROUP BY 1;
+CREATE FUNCTION pg_temp.wrong_past(past timestamptz) RETURNS TABLE (compared bigint, wrong bigint) LANGUAGE sql AS $$
+	SELECT count(*), count(*) FILTER (WHERE (w.event_count, (w.stats ->> 'sum')::int) IS DISTINCT FROM ((b - a + 1)::bigint, (a + b) * (b - a + 1) / 2))
+	FROM generate_series(0, 8) a, generate_series(1, 9) b, unnest('{-20 seconds,-30 seconds,0}'::interval[]) before, unnest('{10 seconds,30 seconds,1 us}'::interval[]) after,
+		aevon_windows('ends', 'r', 'use', '2024-03-01 00:00:30+00'::timestamptz + a * interval '1 hour' + before,
+			'2024-03-01 00:00:30+00'::timestamptz + b * interval '1 hour' + after, as_of => past) w
+	WHERE a < b
+$$;
+SELECT * FROM pg_temp.wrong_past(:'past');
+SELECT aevon_test.sweep();
+SELECT * FROM pg_temp.wrong_past(:'past');

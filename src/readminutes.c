@@ -180,12 +180,20 @@ static void
 note_correction(void *context, const AevonVoid *found)
 {
 	VoidContext *where = context;
+	const AevonReading *reader = where->reader;
+	AevonReadingTail *tail = where->tail;
 	int64		minute = aevon_window_of(found->occurred_at, AEVON_MINUTE);
 
-	if (minute < where->reader->low || minute >= where->reader->high ||
-		!aevon_cut_contains(where->tail->cut, found->event_stamp))
+	if (minute < reader->from || minute >= reader->until ||
+		!aevon_cut_contains(tail->cut, found->event_stamp))
 		return;
-	aevon_windowset_add(&where->tail->corrected[AEVON_TIER_1M], minute);
+	/* buckets may hold nothing any more of a partial minute */
+	if (minute < reader->low)
+		tail->first_open = true;
+	else if (minute >= reader->high)
+		tail->last_open = true;
+	else
+		aevon_windowset_add(&tail->corrected[AEVON_TIER_1M], minute);
 }
 
 static AevonSliceSeries *

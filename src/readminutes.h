@@ -18,7 +18,7 @@
 /*
  * Find the minutes whose buckets hold an event that does not count, because
  * its void is outside the cut, or lack one that does, because it was voided
- * after as_of.
+ * after as_of.  Of partial minutes it is noted that there is something.
  */
 extern void aevon_readminutes_find_corrected(AevonReading *reader, AevonReadingTail *tail);
 
