@@ -43,7 +43,8 @@ INSERT INTO paths (path) VALUES (''), (' '), ('a b'), ('a.b'), ('1a'), ('$.'), (
 	('$.a ? (@ > $limit)'), ('$.a.datetime()'), ('$.a.datetime("HH24")'), ('$.a ? (@.b.datetime() > 1)'),
 	('$ ? (exists(@.a ? (!(@.b.datetime() == 1))))'), ('$.a[0 to $.b.datetime()]'), ('-$.a.datetime()'),
 	('$.a + $.b.datetime()'), ('($.a.datetime() > 1) is unknown'), ('$.a.datetime() like_regex "x"'), ('$.a.datetime() starts with "x"'),
-	('$.a like_regex "("'), ('$.a like_regex "a" flag "x"'), ('$.a[1e400000]'), ('$."\u0000"'),
+	('$.a like_regex "("'), ('$.a like_regex "a" flag "x"'), ('$.a like_regex "(x)\\1"'), ('$.a ? (!(@.b like_regex "(?!x)y"))'), ('$.a like_regex "(?<=x)y" flag "i"'),
+	('$.a[1e400000]'), ('$."\u0000"'),
 	('$.**.**.**'), ('$.a.**.** ? (exists(@.**))'), ('$' || repeat('[0,0]', 14)), ('$' || repeat('.keyvalue()', 9)),
 	('$[*] ? ($[*] == @)'), ('$.a[*] ? (@ == $.b[*])'), ('$.a[*] ? (exists($.b[0 to last] ? (@ > 1)))'), ('$.a[*] == $.b[*]'),
 	('$.a[*] ? (@.b[*] == @.c.*)'), ('strict $.* ? (@.x > 1 && $.**.y == 2)'), ('$' || repeat('.a', 250)), (repeat('-', 300) || '$.a'), (repeat('x', 4001));

@@ -12,6 +12,10 @@
 
 #include <math.h>
 
+#include "catalog/pg_collation.h"
+#include "regex/regex.h"
+#include "utils/builtins.h"
+
 #include "errors.h"
 #include "pathcost.h"
 
@@ -63,6 +67,7 @@ static void walk_subscripts(Walk *walk, JsonPathItem *item, Place place);
 static void walk_comparison(Walk *walk, JsonPathItem *item, Place place);
 static void walk_pair(Walk *walk, JsonPathItem *item, Place place);
 static Extent walk_operand(Walk *walk, JsonPathItem *item, Place place);
+static void check_regex(const Walk *walk, const JsonPathItem *item);
 static void multiply(Walk *walk, int factor);
 static void check_depth(const Walk *walk, Place place);
 static void refuse(const Walk *walk, int sqlstate, const char *reason) pg_attribute_noreturn();
@@ -138,7 +143,10 @@ walk_head(Walk *walk, JsonPathItem *item, Place place)
 		case jpiNot:
 		case jpiIsUnknown:
 		case jpiExists:
+			walk_operand(walk, item, place);
+			break;
 		case jpiLikeRegex:
+			check_regex(walk, item);
 			walk_operand(walk, item, place);
 			break;
 		case jpiEqual:
@@ -291,6 +299,24 @@ walk_operand(Walk *walk, JsonPathItem *item, Place place)
 	else
 		jspGetArg(item, &operand);
 	return walk_expression(walk, &operand, place);
+}
+
+/*
+ * The engine reads a string once, but tries every way to match a back
+ * reference, and begins anew at each character to look ahead or behind.
+ */
+static void
+check_regex(const Walk *walk, const JsonPathItem *item)
+{
+	const regex_t *regex =
+	RE_compile_and_cache(cstring_to_text_with_len(item->content.like_regex.pattern,
+												  item->content.like_regex.patternlen),
+						 jspConvertRegexFlags(item->content.like_regex.flags),
+						 DEFAULT_COLLATION_OID);
+
+	if ((regex->re_info & (REG_UBACKREF | REG_ULOOKAROUND)) != 0)
+		refuse(walk, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+			   "Its regular expression refers back, or looks ahead or behind.");
 }
 
 static void

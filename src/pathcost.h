@@ -31,8 +31,9 @@ typedef struct AevonPathCost
 
 /*
  * Examine a path.  Raises, naming `what` and `source`: 22023 for .datetime()
- * and variables, 54000 for paths that nest too deep, or multiply the items of
- * a document too often.
+ * and variables, 54000 for paths that nest too deep, multiply the items of a
+ * document too often, or match by a regular expression that refers back or
+ * looks around.
  */
 extern void aevon_pathcost_examine(JsonPath *path, const char *source, const char *what,
 								   AevonPathCost *cost);
