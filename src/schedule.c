@@ -24,6 +24,7 @@
 
 #include "access.h"
 #include "catalog.h"
+#include "errors.h"
 
 #define JOB_NAME "aevon sweep"
 
@@ -40,10 +41,7 @@ PG_FUNCTION_INFO_V1(aevon_schedule_sql);
 Datum
 aevon_schedule_sql(PG_FUNCTION_ARGS)
 {
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("sweep_schedule must not be null")));
+	aevon_error_if_null(PG_ARGISNULL(0), "sweep_schedule");
 	PG_RETURN_INT64(schedule_sweep(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								   fcinfo->flinfo->fn_oid));
 }
@@ -55,13 +53,11 @@ schedule_sweep(const char *schedule, Oid function)
 	int64		job;
 
 	aevon_access_require(NULL, AEVON_PRIVILEGE_OPERATE);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	aevon_catalog_connect();
 	command = sweep_command(function);
 	require_cron(schedule, command);
 	job = run_schedule(schedule, command);
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
+	aevon_catalog_finish();
 	return job;
 }
 

@@ -134,8 +134,7 @@ aevon_sweep_run(int64 max_events, bool by_worker, AevonSweepResult *result)
 	aevon_access_enter(&access);
 	if (aevon_guard_check(&base))
 	{
-		if (SPI_connect() != SPI_OK_CONNECT)
-			elog(ERROR, "SPI_connect failed");
+		aevon_catalog_connect();
 		sweep_all(&sweep, base);
 		INSTR_TIME_SET_CURRENT(duration);
 		INSTR_TIME_SUBTRACT(duration, start);
@@ -150,7 +149,7 @@ aevon_sweep_run(int64 max_events, bool by_worker, AevonSweepResult *result)
 		/* in a transaction of its own: its end must not keep definers waiting */
 		if (!IsTransactionBlock())
 			aevon_rule_switch_versions();
-		SPI_finish();
+		aevon_catalog_finish();
 		aevon_workernotes_swept(result->event_count);
 	}
 	aevon_access_leave(&access);

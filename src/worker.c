@@ -382,10 +382,9 @@ prune_sweeps(Worker *worker)
 											 KEEP_SWEEPS_DAYS * USECS_PER_DAY);
 
 	aevon_access_enter(&access);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_PRUNE_SWEEPS, &before, NULL, false);
-	SPI_finish();
+	aevon_catalog_finish();
 	aevon_access_leave(&access);
 }
 
@@ -481,10 +480,9 @@ log_error(Worker *worker)
 	aevon_stats_count_sweep_error();
 
 	aevon_access_enter(&access);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	aevon_catalog_connect();
 	aevon_catalog_run(AEVON_QUERY_LOG_SWEEP, values, nulls, false);
-	SPI_finish();
+	aevon_catalog_finish();
 	aevon_access_leave(&access);
 }
 
