@@ -78,7 +78,8 @@ SELECT * FROM pg_temp.wrong_ranges('{NULL}');
 SELECT * FROM pg_temp.wrong_ranges((SELECT array_agg(at) FROM taken));
 SELECT count(*) FROM aevon_verify(tenant => 'dense');
 
--- what says which hours and closed minutes there are, changed
+-- what says which hours and closed minutes there are, changed (hours from before all
+-- that has closed say nothing else)
 CREATE FUNCTION pg_temp.outcome(what text, of_principal text) RETURNS TABLE (before boolean, repaired boolean, after bigint, wrong bigint) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('UPDATE aevon.series SET %s WHERE series_key = (SELECT series_key FROM pg_temp.held WHERE principal = %L)', what, of_principal);
@@ -93,6 +94,25 @@ SELECT what, o.* FROM unnest(ARRAY['hours_from = hours_from - 1', 'hours_from = 
 		'closed_until = -9223372036854775808', 'closed_until = extract(epoch FROM ''2024-05-05 01:00+00''::timestamptz - ''2000-01-01 00:00+00'') / 60']) what,
 	pg_temp.outcome(what, 'r') o;
 SELECT o.* FROM pg_temp.outcome('hours_from = 0', 'q') o;
+-- a time after all days, of a series that then becomes dense
+SELECT o.* FROM pg_temp.outcome('closed_until = (4294967296 + 8000) * 1440', 'q') o;
+UPDATE aevon.series SET closed_until = (4294967296 + 8000) * 1440 WHERE series_key = (SELECT series_key FROM pg_temp.held WHERE principal = 'q');
+SELECT count(aevon_ingest('dense', 'q', 'dense' || i, 'use', '2024-05-05 00:00+00'::timestamptz + i * interval '1 minute', '{"n": 1}')) FROM generate_series(1, 100) i;
+SELECT aevon_test.sweep();
+SELECT * FROM pg_temp.wrong_ranges('{NULL}');
+SELECT hours_from = 2147483647 AS none FROM pg_temp.held WHERE principal = 'q';
+SELECT count(*) > 0 AS mended FROM aevon_verify(tenant => 'dense', repair => true);
+-- what is mended or rebuilt has the hours that it would have if it were new
+CREATE TEMP TABLE new_hours AS SELECT principal, hours_from FROM pg_temp.held;
+UPDATE aevon.series SET hours_from = 2147483647 WHERE series_key IN (SELECT series_key FROM pg_temp.held);
+SELECT count(*) > 0 AS mended FROM aevon_verify(tenant => 'dense', repair => true);
+SELECT principal, hours_from FROM pg_temp.held EXCEPT SELECT * FROM new_hours;
+UPDATE aevon.series SET hours_from = 2147483647 WHERE series_key IN (SELECT series_key FROM pg_temp.held);
+SELECT aevon_rebuild('plain', 'dense');
+SELECT aevon_test.sweep();
+SELECT principal, hours_from = 2147483647 AS none FROM pg_temp.held ORDER BY 1;
+SELECT * FROM pg_temp.wrong_ranges('{NULL}');
+SELECT count(*) FROM aevon_verify(tenant => 'dense');
 -- and sweeps go on
 SELECT count(aevon_ingest('dense', 'p', 'more' || i, 'use', '2024-05-03 00:00+00'::timestamptz + i * interval '19 minutes', '{"n": 5000}')) FROM generate_series(1, 200) i;
 SELECT aevon_test.sweep();

@@ -28,8 +28,11 @@ aevon_comparerows_check(AevonComparison *state)
 {
 	for (int tier = 0; tier < AEVON_TIER_COUNT && state->series_key != 0; tier++)
 		check_tier_rows(state, tier);
-	if (state->series_key != 0)
-		check_open_minutes(state);
+	if (state->series_key == 0)
+		return;
+	check_open_minutes(state);
+	if (aevon_store_closed_until(state->store, state->series_key) >= AEVON_COMPARE_END)
+		aevon_difference_report_fault(state, AEVON_TIER_1M, "is said to end after all time");
 }
 
 /* Decoding only allocates, so that an error leaves nothing behind. */

@@ -360,9 +360,12 @@ AEVON_QUERY(SNAPSHOT_CUT,
 	" AND revision OPERATOR(pg_catalog.<=) $3 AND revision OPERATOR(pg_catalog.>=) $4"
 	" ORDER BY revision DESC LIMIT 1",
 	INT8OID, INT4OID, INT4OID, INT4OID)
+/* as of a new series: its hours are decided on again when minutes close */
+#define NONE_CLOSED "'-9223372036854775808'::pg_catalog.int8"
 AEVON_QUERY(EMPTY_OPEN_MINUTES,
-	"UPDATE aevon.series SET open_minutes = NULL"
-	" WHERE measure_key OPERATOR(pg_catalog.=) $1 AND open_minutes IS NOT NULL",
+	"UPDATE aevon.series SET open_minutes = NULL, closed_until = " NONE_CLOSED
+	" WHERE measure_key OPERATOR(pg_catalog.=) $1 AND (open_minutes IS NOT NULL"
+	" OR closed_until OPERATOR(pg_catalog.<>) " NONE_CLOSED ")",
 	INT4OID)
 AEVON_QUERY(EMPTY_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s"
@@ -518,8 +521,9 @@ AEVON_QUERY(NEXT_OF_TENANT,
 	" AND s.dims_grouping OPERATOR(pg_catalog.=) ANY ($3)" \
 	" AND s.subject_key OPERATOR(pg_catalog.=) $4"
 AEVON_QUERY(DELETE_OPEN_MINUTES,
-	"UPDATE aevon.series s SET open_minutes = NULL" SERIES_OF_SUBJECT
-	" AND s.open_minutes IS NOT NULL",
+	"UPDATE aevon.series s SET open_minutes = NULL, closed_until = " NONE_CLOSED SERIES_OF_SUBJECT
+	" AND (s.open_minutes IS NOT NULL"
+	" OR s.closed_until OPERATOR(pg_catalog.<>) " NONE_CLOSED ")",
 	INT4OID, INT4OID, INT4ARRAYOID, INT4OID)
 AEVON_QUERY(DELETE_BUCKETS_1M,
 	"DELETE FROM aevon.buckets_1m b USING aevon.series s" SERIES_OF_SUBJECT

@@ -52,8 +52,7 @@ aevon_tiers_add(AevonStore *store, AevonTiers *series, const AevonWindowState *m
 {
 	int64		series_key = aevon_store_find_series(store, series->series);
 	AevonSeriesContent content = {
-		.closed_until = AEVON_WINDOW_MIN,
-		.hours_from = first_hours(series)
+		.closed_until = AEVON_WINDOW_MIN
 	};
 	int32	   *days = palloc_extended(count * sizeof(int32), MCXT_ALLOC_HUGE);
 	int			day_count;
@@ -62,6 +61,9 @@ aevon_tiers_add(AevonStore *store, AevonTiers *series, const AevonWindowState *m
 	series->made = series_key == 0;
 	if (!series->made)
 		aevon_store_read_content(store, series_key, &content);
+	/* as a new one, if all that it held was taken away */
+	if (content.closed_until == AEVON_WINDOW_MIN)
+		content.hours_from = first_hours(series);
 	change = grow(content.open_minutes, minutes, count);
 	content.open_minutes = change.open;
 	if (change.count > 0)
@@ -203,7 +205,7 @@ encode_newest(const AevonWindowState *newest)
 }
 
 /*
- * From when on a new series has hours.  Sketches are large, so that a range that
+ * From when on a series of which nothing has closed has hours.  Sketches are large, so that a range that
  * begins and ends anywhere should not open every minute of two days.  But a
  * principal's combinations are many, with a few events each: hours would cost
  * sweeps as much as minutes, and spare reads little.
@@ -243,7 +245,8 @@ dense_from(const AevonSeriesContent *content, const Change *change)
 		return AEVON_HOURS_NONE;
 	if (content->closed_until != AEVON_WINDOW_MIN)
 		day = Max(day, aevon_window_of(content->closed_until, MINUTES_A_DAY) + 1);
-	return (int32) day;
+	/* what no event can be after says nothing */
+	return day < AEVON_HOURS_NONE ? (int32) day : AEVON_HOURS_NONE;
 }
 
 static int
