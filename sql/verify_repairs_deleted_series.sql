@@ -38,3 +38,22 @@ SELECT version, count(*) > 0 AS any, bool_or(repaired) AS repaired FROM aevon_ve
 SELECT version, count(*) > 0 AS any, bool_and(repaired) AS repaired FROM aevon_verify(tenant => 'lost', repair => true) GROUP BY 1;
 SELECT count(*) FROM aevon_verify(tenant => 'lost');
 SELECT count(*) FROM aevon_test.differences('lost', zones => '{UTC}');
+-- values of a series that are not those of its digest
+SELECT aevon_define_rule('parted', 'use', '{sum}', 'n', dimensions => '{"k": "k"}', tenant => 'lost');
+SELECT count(aevon_ingest('lost', principal, 'k' || i, 'use', '2024-05-02 20:00+00'::timestamptz + i * interval '7 minutes', jsonb_build_object('n', i, 'k', chr(97 + i % 2))))
+FROM generate_series(1, 100) i, unnest('{p,q}'::text[]) principal;
+SELECT aevon_test.sweep();
+CREATE FUNCTION pg_temp.values_changed(other jsonb) RETURNS TABLE (before boolean, repaired boolean, after bigint, same boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	was text := (SELECT string_agg(w::text, ' ' ORDER BY w::text) FROM aevon_windows('lost', 'p', 'parted', group_by => '{k}') w);
+BEGIN
+	UPDATE aevon.series s SET dims = other FROM aevon.rules r JOIN aevon.tenants t USING (tenant_key)
+	WHERE s.measure_key = r.measure_key AND t.tenant = 'lost' AND r.name = 'parted' AND s.dims = '{"k": "a"}';
+	SELECT count(*) > 0 INTO before FROM aevon_verify(tenant => 'lost');
+	SELECT bool_and(v.repaired) INTO repaired FROM aevon_verify(tenant => 'lost', repair => true) v;
+	SELECT count(*) INTO after FROM aevon_verify(tenant => 'lost');
+	same := was = (SELECT string_agg(w::text, ' ' ORDER BY w::text) FROM aevon_windows('lost', 'p', 'parted', group_by => '{k}') w);
+	RETURN NEXT;
+END
+$$;
+SELECT other, c.* FROM unnest('{"{\"k\": \"z\"}","{\"k\": \"b\"}","{}","3"}'::jsonb[]) other, pg_temp.values_changed(other) c;

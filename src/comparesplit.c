@@ -7,9 +7,11 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "catalog.h"
 #include "comparerows.h"
 #include "comparesplit.h"
 #include "split.h"
@@ -53,6 +55,7 @@ static void compare_part(Splitting *state, const AevonSplit *split, int64 from, 
 static void compare_stored(Splitting *state, StoredSeries *stored, AevonSplitSeries *recounted,
 						   int64 from, int64 until);
 static void write_part(Splitting *state, const AevonSplit *split, int64 from, int64 until);
+static void mend_values(const AevonSplitSubject *subject, const AevonDims *dims);
 
 int64
 aevon_comparesplit_series(const AevonSplitSubject *subject, AevonDifferenceVisitor visitor,
@@ -268,6 +271,13 @@ write_part(Splitting *state, const AevonSplit *split, int64 from, int64 until)
 	const AevonSplitSubject *subject = state->subject;
 	AevonStore *store;
 
+	for (int i = 0; i < split->count; i++)
+	{
+		AevonSplitSeries *recounted = split->series[i];
+
+		if (recounted != NULL && recounted->windows.count > 0 && recounted->dims != NULL)
+			mend_values(subject, recounted->dims);
+	}
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	store = aevon_store_open(GetActiveSnapshot(), true);
@@ -285,4 +295,25 @@ write_part(Splitting *state, const AevonSplit *split, int64 from, int64 until)
 	aevon_store_close(store);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
+}
+
+/* A series is found by the digest of its values, which may be others than these. */
+static void
+mend_values(const AevonSplitSubject *subject, const AevonDims *dims)
+{
+	int			length;
+	const uint8 *bytes = aevon_dims_digest(dims, &length);
+	bytea	   *digest = palloc(VARHDRSZ + length);
+	Datum		values[6] = {
+		Int32GetDatum(subject->measure->measure_key),
+		Int32GetDatum(subject->recount->tenant_key),
+		Int32GetDatum((int32) dims->grouping),
+		Int32GetDatum(subject->recount->subject_key),
+		PointerGetDatum(digest),
+		JsonbPGetDatum(aevon_dims_values(dims)),
+	};
+
+	SET_VARSIZE(digest, VARHDRSZ + length);
+	memcpy(VARDATA(digest), bytes, length);
+	aevon_catalog_run(AEVON_QUERY_MEND_DIMS, values, NULL, false);
 }

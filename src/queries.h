@@ -520,6 +520,12 @@ AEVON_QUERY(NEXT_OF_TENANT,
 	" WHERE s.measure_key OPERATOR(pg_catalog.=) $1 AND s.tenant_key OPERATOR(pg_catalog.=) $2" \
 	" AND s.dims_grouping OPERATOR(pg_catalog.=) ANY ($3)" \
 	" AND s.subject_key OPERATOR(pg_catalog.=) $4"
+AEVON_QUERY(MEND_DIMS,
+	"UPDATE aevon.series s SET dims = $6 WHERE s.measure_key OPERATOR(pg_catalog.=) $1"
+	" AND s.tenant_key OPERATOR(pg_catalog.=) $2 AND s.dims_grouping OPERATOR(pg_catalog.=) $3"
+	" AND s.subject_key OPERATOR(pg_catalog.=) $4 AND s.dims_digest OPERATOR(pg_catalog.=) $5"
+	" AND s.dims OPERATOR(pg_catalog.<>) $6",
+	INT4OID, INT4OID, INT4OID, INT4OID, BYTEAOID, JSONBOID)
 AEVON_QUERY(DELETE_OPEN_MINUTES,
 	"UPDATE aevon.series s SET open_minutes = NULL, closed_until = " NONE_CLOSED SERIES_OF_SUBJECT
 	" AND (s.open_minutes IS NOT NULL"
