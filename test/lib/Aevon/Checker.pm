@@ -699,8 +699,10 @@ SQL
 	return @found;
 }
 
-# Cases over every rule that answers, every principal in turn, and random
-# ranges.
+# Cases over every rule that answers, every principal in turn, random ranges, and
+# such as begin or end with an event that was voided.
+my $VOIDED_CASES = 4;
+
 sub _cases
 {
 	my ($self, $wire) = @_;
@@ -717,6 +719,14 @@ sub _cases
 		push @cases, map { [ $tenant, $_->[0], undef, '-infinity', 'infinity', 'total' ] }
 		  @{ $wire->must("SELECT DISTINCT principal FROM oracle.log WHERE tenant = $t
 			UNION SELECT NULL UNION SELECT 'never seen' ORDER BY 1") };
+		# ranges that end at voided events, as of just before they were voided
+		push @cases, map { [ $tenant, $rnd->percent(50) ? $_->[0] : undef, undef, @$_[1, 2], 'total', $_->[3] ] }
+		  @{ $wire->must(<<"SQL") };
+SELECT principal, occurred_at - before, occurred_at + after, voided_at - interval '1 microsecond'
+FROM (SELECT * FROM oracle.judged WHERE tenant = $t AND voided_at IS NOT NULL
+	ORDER BY md5(event_id) LIMIT $VOIDED_CASES) v,
+	(VALUES (interval '0', interval '3 days'), ('3 days', '1 microsecond')) e (before, after)
+SQL
 	}
 	return @cases;
 }
